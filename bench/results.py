@@ -1,0 +1,165 @@
+"""What was measured, and what follows from it.  Nothing here measures or prints."""
+
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+
+from bench.contestants import PBXRULES, TORNADO, WEBHOOK
+from bench.throughput import Throughput
+
+AT_LEAST_OF_TORNADO = 0.8
+AIM_OF_TORNADO = 1.0
+AT_LEAST_OF_WEBHOOK = 2.5
+P50_OF_TORNADO = 1.25
+P99_OF_OWN_P50 = 3.0
+RSS_MB = 60.0
+READY_S = 0.8
+
+
+@dataclass(slots=True, kw_only=True)
+class Results:
+    """All figures of one run.  Times in seconds, in the order in which they were taken."""
+
+    machine: dict[str, str | int | float]
+    rounds: list[dict[str, Throughput]] = field(default_factory=list)
+    latency: dict[str, list[float]] = field(default_factory=dict)
+    fsync: list[float] = field(default_factory=list)
+    rss_mb: float | None = None
+    peak_mb: float | None = None
+    reports_before_rss: int = 0
+    ready: list[float] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """One target of the issue: what was wanted, what was seen, and whether it is met."""
+
+    name: str
+    wanted: str
+    seen: str
+    met: bool
+
+
+def percentile(values: Sequence[float], percent: int) -> float:
+    """Return the smallest of *values* that *percent* of them do not exceed (nearest rank)."""
+    ordered = sorted(values)
+    return ordered[max(0, -(-len(ordered) * percent // 100) - 1)]
+
+
+def ratios(rounds: Sequence[dict[str, Throughput]], other: str) -> list[float]:
+    """Return pbxrules' delivered reports/s over *other*'s, for each round that has both."""
+    return [
+        run[PBXRULES].delivered_per_s / run[other].delivered_per_s
+        for run in rounds
+        if PBXRULES in run and other in run
+    ]
+
+
+def median_rate(
+    rounds: Sequence[dict[str, Throughput]], name: str, rate: Callable[[Throughput], float]
+) -> float | None:
+    """Return the median over *rounds* of one figure of *name*, or None if it took no part."""
+    values = [rate(run[name]) for run in rounds if name in run]
+    return statistics.median(values) if values else None
+
+
+def verdicts(results: Results) -> list[Verdict]:
+    """Return a verdict for each target whose figures were taken."""
+    return [*speed(results), *delay(results), *size(results)]
+
+
+def speed(results: Results) -> list[Verdict]:
+    """Judge the throughput: nothing lost, and the ratios."""
+    found = []
+    runs = [run[PBXRULES] for run in results.rounds if PBXRULES in run]
+    if runs:
+        accepted, gone = sum(run.accepted for run in runs), sum(run.lost for run in runs)
+        seen = f"{accepted - gone} of {accepted}"
+        found.append(
+            Verdict(name="pbxrules delivered", wanted="all accepted", seen=seen, met=gone == 0)
+        )
+    for other, least, aim in (
+        (TORNADO, AT_LEAST_OF_TORNADO, f" (aim {AIM_OF_TORNADO:.1f})"),
+        (WEBHOOK, AT_LEAST_OF_WEBHOOK, ""),
+    ):
+        if each := ratios(results.rounds, other):
+            ratio = statistics.median(each)
+            found.append(
+                Verdict(
+                    name=f"reports/s, pbxrules / {other}",
+                    wanted=f">= {least:.1f}{aim}",
+                    seen=f"{ratio:.2f} ({min(each):.2f}..{max(each):.2f})",
+                    met=ratio >= least,
+                )
+            )
+    return found
+
+
+def delay(results: Results) -> list[Verdict]:
+    """Judge the latency."""
+    if PBXRULES not in results.latency:
+        return []
+    p50, p99 = (percentile(results.latency[PBXRULES], percent) for percent in (50, 99))
+    limits = {"p99 <= 3 * own p50": (p99, P99_OF_OWN_P50 * p50)}
+    if TORNADO in results.latency:
+        bare = percentile(results.latency[TORNADO], 50)
+        limit = P50_OF_TORNADO * bare + percentile(results.fsync, 50)
+        limits["p50 <= 1.25 * tornado + fsync"] = (p50, limit)
+    if WEBHOOK in results.latency:
+        limits["p50 < webhook"] = (p50, percentile(results.latency[WEBHOOK], 50))
+    return [
+        Verdict(
+            name=f"latency, {name}",
+            wanted=f"<= {limit * 1e3:.2f} ms",
+            seen=f"{value * 1e3:.2f} ms",
+            met=value <= limit,
+        )
+        for name, (value, limit) in sorted(limits.items())
+    ]
+
+
+def size(results: Results) -> list[Verdict]:
+    """Judge the memory and the start."""
+    found = []
+    if results.rss_mb is not None:
+        found.append(
+            Verdict(
+                name=f"resident memory after {results.reports_before_rss} reports",
+                wanted=f"<= {RSS_MB:.0f} MB",
+                seen=f"{results.rss_mb:.1f} MB",
+                met=results.rss_mb <= RSS_MB,
+            )
+        )
+    if results.ready:
+        ready = statistics.median(results.ready)
+        found.append(
+            Verdict(
+                name=f"serve to READY, median of {len(results.ready)}",
+                wanted=f"< {READY_S:.1f} s",
+                seen=f"{ready:.2f} s",
+                met=ready < READY_S,
+            )
+        )
+    return found
+
+
+def as_json(results: Results) -> dict[str, object]:
+    """Return everything as values that JSON has; latencies as percentiles, in seconds."""
+    return {
+        "machine": results.machine,
+        "throughput": [
+            {name: asdict(run) for name, run in turn.items()} for turn in results.rounds
+        ],
+        "latency": {name: summary(values) for name, values in results.latency.items()},
+        "fsync": summary(results.fsync) if results.fsync else None,
+        "rss_mb": results.rss_mb,
+        "peak_mb": results.peak_mb,
+        "reports_before_rss": results.reports_before_rss,
+        "ready_s": results.ready,
+        "verdicts": [asdict(verdict) for verdict in verdicts(results)],
+    }
+
+
+def summary(values: Sequence[float]) -> dict[str, float]:
+    """Return the number of *values* and their percentiles."""
+    return {"samples": len(values)} | {f"p{p}": percentile(values, p) for p in (50, 90, 99, 100)}

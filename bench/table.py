@@ -1,0 +1,91 @@
+"""The figures for a person: two tables, the targets, and what not to trust."""
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from bench.contestants import PBXRULES
+from bench.results import Results, Verdict, median_rate, percentile, ratios, verdicts
+
+
+def show(results: Results, console: Console) -> None:
+    """Print all of *results*."""
+    machine = results.machine
+    console.print(
+        f"\n{machine['cpu']}, {machine['cores']} cores, Linux {machine['kernel']}, Python"
+        f" {machine['python']}, {machine['file_system']},"
+        f" load average before {machine['load_average_before']:.2f}",
+        highlight=False,
+    )
+    if results.rounds:
+        console.print(throughput(results))
+    if results.latency:
+        console.print(latency(results))
+    for complaint in complaints(results):
+        console.print(Text(f"! {complaint}", style="yellow"))
+    if judged := verdicts(results):
+        console.print(targets(judged))
+
+
+def throughput(results: Results) -> Table:
+    """Return the medians of the rounds, and the ratio of each round."""
+    table = Table(
+        title="Throughput: reports/s, 16 connections, one report each", title_justify="left"
+    )
+    for heading in ("", "delivered", "of each round", "answered", "drained in", "pbxrules is"):
+        table.add_column(heading, justify="left" if not heading else "right")
+    for name in results.rounds[0]:
+        figures = [run[name] for run in results.rounds if name in run]
+        delivered = median_rate(results.rounds, name, lambda run: run.delivered_per_s)
+        answered = median_rate(results.rounds, name, lambda run: run.answered_per_s)
+        each = [] if name == PBXRULES else ratios(results.rounds, name)
+        table.add_row(
+            name,
+            f"{delivered:.0f}",
+            " ".join(f"{run.delivered_per_s:.0f}" for run in figures),
+            f"{answered:.0f}",
+            f"{max(run.drain_s for run in figures):.2f} s",
+            " ".join(f"{ratio:.2f}x" for ratio in each),
+        )
+    return table
+
+
+def latency(results: Results) -> Table:
+    """Return the percentiles of POST to message, and those of a bare fsync."""
+    table = Table(title="Latency: POST to message, one at a time, ms", title_justify="left")
+    for heading in ("", "samples", "p50", "p90", "p99", "max", "p50, pbxrules is"):
+        table.add_column(heading, justify="left" if not heading else "right")
+    own = results.latency.get(PBXRULES)
+    for name, values in {**results.latency, "4 KiB + fdatasync": results.fsync}.items():
+        median = percentile(values, 50)
+        compared = own is not None and name != PBXRULES
+        table.add_row(
+            name,
+            str(len(values)),
+            *(f"{percentile(values, percent) * 1e3:.2f}" for percent in (50, 90, 99, 100)),
+            f"{percentile(own, 50) / median:.2f}x" if own is not None and compared else "",
+        )
+    return table
+
+
+def complaints(results: Results) -> list[str]:
+    """Return for each run that is not to be trusted why."""
+    return [
+        f"round {number}, {name}: {text}"
+        for number, turn in enumerate(results.rounds, start=1)
+        for name, run in turn.items()
+        for text in run.complaints
+    ]
+
+
+def targets(judged: list[Verdict]) -> Table:
+    """Return the targets, met or missed."""
+    table = Table(title="Targets", title_justify="left")
+    table.add_column("")
+    table.add_column("wanted", justify="right")
+    table.add_column("seen", justify="right")
+    table.add_column("")
+    for verdict in judged:
+        word = Text("pass", style="green") if verdict.met else Text("MISS", style="bold red")
+        table.add_row(verdict.name, verdict.wanted, verdict.seen, word)
+    return table

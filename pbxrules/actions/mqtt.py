@@ -1,0 +1,408 @@
+"""The action ``mqtt``: a message, done when the broker has acknowledged it.
+
+paho keeps what it could not send in memory, without bound, and sends it whenever the
+broker is back, hours late.  So nothing is published while disconnected, and at a
+disconnect the client is dropped with all that it had in flight: the store knows what is
+owed.  paho runs on the loop's own thread (``loop_read`` at a readable socket), for a
+thread of its own would fight the loop for the interpreter at every message.
+
+A message may be what costs the connection: brokers drop clients over what they do not
+take, and a message that is always sent first then stops all others.  So what was in
+flight at a disconnect is tried again one at a time, and a message that costs the
+connection twice, alone and at once, is given up.
+"""
+
+import asyncio
+import contextlib
+import json
+import logging
+import math
+import random
+import ssl
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from paho.mqtt import client as paho
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from pbxrules.model import Delivery, Done, GiveUp, Outcome, TryAgain
+
+logger = logging.getLogger("pbxrules.mqtt")
+
+STATUS_TOPIC = "pbxrules/status"
+MAX_IN_FLIGHT = 100
+MAX_LEVELS = 200
+BACK_OFF_S = (0.5, 30.0)
+CONNECT_TIMEOUT_S = 10.0
+BLAME_S = 2.0
+"""A message is blamed for a disconnect that comes this soon after it was sent."""
+DEFAULT_PORTS = {"mqtt": 1883, "mqtts": 8883, "ws": 80, "wss": 443}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MqttSettings:
+    """How to reach the broker."""
+
+    url: str
+    client_id: str
+    username: str | None = None
+    password: str | None = None
+    ca: str | None = None
+    protocol: str | None = None
+    """``5`` or ``3.1.1``; None: 5, and 3.1.1 where the broker does not know 5."""
+    keepalive_s: float = 30.0
+
+
+@dataclass(slots=True)
+class _InFlight:
+    delivery: Delivery
+    outcome: "asyncio.Future[Outcome]"
+    sent_at: float
+
+
+class Mqtt:
+    """Publishes over one connection, which it keeps up."""
+
+    per_rule: int | None = None
+
+    def __init__(self, settings: MqttSettings | None, on_ready: Callable[[], None]) -> None:
+        """Prepare; nothing is connected before ``start``.
+
+        Args:
+            settings: None: no broker is configured, and every message is given up.
+            on_ready: Called each time deliveries may be performed again.
+        """
+        self.concurrency = MAX_IN_FLIGHT
+        self._settings = settings
+        self._on_ready = on_ready
+        self._client: paho.Client | None = None
+        self._version = 4 if settings and settings.protocol == "3.1.1" else 5
+        self._connected = False
+        self._lost = asyncio.Event()
+        self._in_flight: dict[int, _InFlight] = {}
+        self._careful = 0
+        """How many messages are still to be sent one at a time."""
+        self._strikes: dict[str, int] = {}
+        self._max_packet: int | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to connect, and go on until ``close``."""
+        if self._settings is not None:
+            self._task = asyncio.get_running_loop().create_task(self._stay_connected())
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker is there."""
+        return self._connected
+
+    def ready(self) -> bool:
+        """Whether a message may be published now."""
+        if self._settings is None:
+            return True
+        return self._connected and not (self._careful and self._in_flight)
+
+    def perform(self, delivery: Delivery) -> "asyncio.Future[Outcome]":
+        """Publish; the outcome comes with the broker's acknowledgement."""
+        loop = asyncio.get_running_loop()
+        outcome: asyncio.Future[Outcome] = loop.create_future()
+        unfit = self._unfit(delivery)
+        if unfit is not None:
+            outcome.set_result(unfit)
+            return outcome
+        client = self._client
+        assert client is not None
+        args = delivery.args
+        payload = _payload(args.get("payload"))
+        if self._max_packet is not None and len(payload) + 1024 > self._max_packet:
+            reason = f"{len(payload)} bytes are more than the broker takes"
+            outcome.set_result(GiveUp(reason=reason))
+            return outcome
+        info = client.publish(
+            args["topic"],
+            payload,
+            qos=args.get("qos", 1),
+            retain=args.get("retain", False),
+            properties=_properties(delivery) if self._version == 5 else None,
+        )
+        if info.is_published():
+            outcome.set_result(Done())
+        else:
+            self._in_flight[info.mid] = _InFlight(delivery, outcome, loop.time())
+        self._write_rest()
+        return outcome
+
+    def _unfit(self, delivery: Delivery) -> Outcome | None:
+        if self._settings is None:
+            return GiveUp(reason="no broker is configured (mqtt: url)")
+        if not self._connected:
+            return TryAgain(reason="the broker is not there", at_once=True)
+        if self._strikes.get(delivery.id, 0) >= 2:
+            del self._strikes[delivery.id]
+            return GiveUp(reason="the broker dropped the connection over it, twice")
+        topic = delivery.args["topic"]
+        if topic.count("/") >= MAX_LEVELS:
+            return GiveUp(reason=f"the topic has more than {MAX_LEVELS} levels")
+        if not topic.isprintable():
+            return GiveUp(reason="the topic has characters that brokers refuse")
+        return None
+
+    async def close(self) -> None:
+        """Say that we go, and drop the connection."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        client = self._client
+        if client is not None and self._connected:
+            # The will is not sent after an orderly goodbye.
+            client.publish(STATUS_TOPIC, "offline", qos=1, retain=True)
+            client.disconnect()
+        self._drop("pbxrules stops")
+
+    # --- the connection ------------------------------------------------------------------
+
+    async def _stay_connected(self) -> None:
+        pause_s, longest_s = BACK_OFF_S
+        while True:
+            self._lost.clear()
+            trouble = await self._connect()
+            if trouble is None:
+                pause_s = BACK_OFF_S[0]
+                await self._watch()
+            else:
+                self._drop(trouble)
+                log = logger.warning if pause_s == BACK_OFF_S[0] else logger.info
+                log("no broker", extra={"fields": self._where() | {"reason": trouble}})
+            await asyncio.sleep(pause_s * (0.75 + random.random() / 2))
+            pause_s = min(2 * pause_s, longest_s)
+
+    def _where(self) -> dict[str, str]:
+        assert self._settings is not None
+        return {"broker": self._settings.url}
+
+    async def _connect(self) -> str | None:
+        """Connect, and wait for the broker's word; None, or why it did not work."""
+        loop = asyncio.get_running_loop()
+        self._connack: asyncio.Future[ReasonCode] = loop.create_future()
+        try:
+            client = self._client = self._new_client()
+            # connect() resolves the name and shakes hands with TLS, and blocks.
+            await loop.run_in_executor(None, self._open, client)
+        except (OSError, ValueError) as exc:
+            return str(exc) or type(exc).__name__
+        sock = client.socket()
+        if sock is None:
+            return "the broker closed the connection"
+        loop.add_reader(sock, self._readable, client)
+        self._write_rest()
+        try:
+            reason = await asyncio.wait_for(self._connack, CONNECT_TIMEOUT_S)
+        except TimeoutError:
+            return "no answer"
+        except ConnectionError:
+            self._other_version("the broker closed the connection")
+            return "the broker closed the connection"
+        if reason.is_failure:
+            if "protocol" in str(reason).lower():
+                self._other_version(str(reason))
+            return str(reason)
+        return None
+
+    def _other_version(self, why: str) -> None:
+        assert self._settings is not None
+        if self._settings.protocol is None:
+            self._version = 4 if self._version == 5 else 5
+            logger.info(
+                "try the other MQTT version",
+                extra={"fields": {"version": "3.1.1" if self._version == 4 else "5", "why": why}},
+            )
+
+    def _new_client(self) -> paho.Client:
+        settings = self._settings
+        assert settings is not None
+        url = urlsplit(settings.url)
+        client = paho.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=settings.client_id,
+            clean_session=True if self._version == 4 else None,
+            protocol=paho.MQTTv311 if self._version == 4 else paho.MQTTv5,
+            transport="websockets" if url.scheme in ("ws", "wss") else "tcp",
+            reconnect_on_failure=False,
+        )
+        client.connect_timeout = CONNECT_TIMEOUT_S
+        client.max_inflight_messages_set(0)  # bounded here
+        if settings.username is not None:
+            client.username_pw_set(settings.username, settings.password)
+        if url.scheme in ("mqtts", "wss"):
+            client.tls_set_context(ssl.create_default_context(cafile=settings.ca))
+        if url.scheme in ("ws", "wss"):
+            client.ws_set_options(path=url.path or "/mqtt")
+        client.will_set(STATUS_TOPIC, "offline", qos=1, retain=True)
+        client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
+        client.on_publish = self._on_publish
+        return client
+
+    def _open(self, client: paho.Client) -> None:
+        assert self._settings is not None
+        url = urlsplit(self._settings.url)
+        client.connect(
+            url.hostname or "",
+            url.port or DEFAULT_PORTS[url.scheme],
+            keepalive=max(1, round(self._settings.keepalive_s)),
+        )
+
+    async def _watch(self) -> None:
+        """Keep the connection alive until it is lost."""
+        while not self._lost.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._lost.wait(), 1.0)
+            if self._client is not None:
+                self._client.loop_misc()
+                self._write_rest()
+                self._check_acknowledged()
+        self._drop("the connection was lost")
+
+    def _check_acknowledged(self) -> None:
+        now = asyncio.get_running_loop().time()
+        oldest = next(iter(self._in_flight.values()), None)
+        if oldest is not None and now - oldest.sent_at > oldest.delivery.timeout_s:
+            logger.warning("the broker does not acknowledge", extra={"fields": self._where()})
+            self._lost.set()
+
+    def _drop(self, reason: str) -> None:
+        """Let the client go, with all it had in flight."""
+        client, self._client = self._client, None
+        if self._connected:
+            logger.warning("broker lost", extra={"fields": self._where() | {"reason": reason}})
+        self._connected = False
+        if client is not None:
+            client.on_disconnect = client.on_connect = client.on_publish = None
+            sock = client.socket()
+            if sock is not None:
+                asyncio.get_running_loop().remove_reader(sock)
+                asyncio.get_running_loop().remove_writer(sock)
+            client.disconnect()
+            self._close(sock)
+        dropped, self._in_flight = self._in_flight, {}
+        self._careful = max(self._careful, len(dropped))
+        if len(dropped) == 1:
+            (single,) = dropped.values()
+            if asyncio.get_running_loop().time() - single.sent_at < BLAME_S:
+                self._strikes[single.delivery.id] = self._strikes.get(single.delivery.id, 0) + 1
+        for sent in dropped.values():
+            if not sent.outcome.done():
+                sent.outcome.set_result(TryAgain(reason=reason, at_once=True))
+
+    @staticmethod
+    def _close(sock: Any) -> None:
+        if sock is not None:
+            with contextlib.suppress(OSError):
+                sock.close()
+
+    # --- paho's callbacks, all on the loop's thread ----------------------------------------
+
+    def _readable(self, client: paho.Client) -> None:
+        while client is self._client:
+            client.loop_read()
+            sock = client.socket()
+            # What TLS has read ahead does not make the socket readable again.
+            if sock is None or not (hasattr(sock, "pending") and sock.pending()):
+                break
+        self._write_rest()
+
+    def _write_rest(self) -> None:
+        client = self._client
+        sock = client.socket() if client is not None else None
+        if client is None or sock is None:
+            return
+        loop = asyncio.get_running_loop()
+        if client.want_write():
+            loop.add_writer(sock, self._writable, client, sock)
+
+    def _writable(self, client: paho.Client, sock: Any) -> None:
+        if client is self._client and client.socket() is sock:
+            client.loop_write()
+            if client.want_write():
+                return
+        asyncio.get_running_loop().remove_writer(sock)
+
+    def _on_connect(
+        self, client: paho.Client, _data: Any, _flags: Any, reason: ReasonCode, properties: Any
+    ) -> None:
+        if not self._connack.done():
+            self._connack.set_result(reason)
+        if reason.is_failure:
+            return
+        at_once = getattr(properties, "ReceiveMaximum", MAX_IN_FLIGHT)
+        self.concurrency = min(MAX_IN_FLIGHT, at_once)
+        self._max_packet = getattr(properties, "MaximumPacketSize", None)
+        self._connected = True
+        version = "3.1.1" if self._version == 4 else "5"
+        logger.info("broker connected", extra={"fields": self._where() | {"version": version}})
+        asyncio.get_running_loop().call_soon(self._announce, client)
+
+    def _announce(self, client: paho.Client) -> None:
+        if client is self._client and self._connected:
+            client.publish(STATUS_TOPIC, "online", qos=1, retain=True)
+            self._write_rest()
+            self._on_ready()
+
+    def _on_disconnect(self, client: paho.Client, *_: Any) -> None:
+        if client is not self._client:
+            return
+        if not self._connack.done():
+            self._connack.set_exception(ConnectionError())
+        self._lost.set()
+
+    def _on_publish(
+        self, _client: paho.Client, _data: Any, mid: int, reason: Any, _properties: Any
+    ) -> None:
+        sent = self._in_flight.pop(mid, None)
+        if sent is None or sent.outcome.done():
+            return
+        self._careful = max(0, self._careful - 1)
+        self._strikes.pop(sent.delivery.id, None)
+        if self._version == 5 and reason.is_failure:
+            sent.outcome.set_result(GiveUp(reason=f"the broker refused it: {reason}"))
+        else:
+            sent.outcome.set_result(Done())
+
+
+class _Packed(Properties):
+    """PUBLISH properties as their bytes: paho's own class builds tables for each message."""
+
+    def __init__(self, packed: bytes) -> None:
+        object.__setattr__(self, "packetType", PacketTypes.PUBLISH)
+        object.__setattr__(self, "packed", packed)
+
+    def pack(self) -> bytes:
+        packed: bytes = object.__getattribute__(self, "packed")
+        return packed
+
+    def __str__(self) -> str:
+        return "(packed)"
+
+
+def _properties(delivery: Delivery) -> _Packed:
+    """The rest of ``expires`` and the delivery's id, as MQTT 5 section 3.3.2.3 has them."""
+    key, value = b"delivery_id", delivery.id.encode()
+    packed = b"\x26" + struct.pack("!H", len(key)) + key + struct.pack("!H", len(value)) + value
+    if delivery.left_s is not None:
+        packed += b"\x02" + struct.pack("!I", min(max(1, math.ceil(delivery.left_s)), 0xFFFFFFFF))
+    assert len(packed) < 128, "one byte holds the length"
+    return _Packed(bytes([len(packed)]) + packed)
+
+
+def _payload(value: Any) -> bytes:
+    if value is None:
+        return b""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text.encode("utf-8", "replace")

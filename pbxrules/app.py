@@ -1,0 +1,225 @@
+"""The daemon: its parts put together, its signals, its beginning and its end."""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pbxrules import __version__, loading
+from pbxrules.actions import Performer
+from pbxrules.actions.http import Http
+from pbxrules.actions.log import Log
+from pbxrules.actions.mqtt import Mqtt
+from pbxrules.actions.shell import Shell
+from pbxrules.clock import Clock
+from pbxrules.config import Config
+from pbxrules.control import ControlServer
+from pbxrules.dispatcher import Dispatcher
+from pbxrules.errors import ProblemsError, StoreError
+from pbxrules.intake import Intake
+from pbxrules.loading import Snapshot
+from pbxrules.store.sqlite import SqliteStore
+from pbxrules.systemd import Notifier
+from pbxrules.web.server import ReportServer
+
+logger = logging.getLogger("pbxrules")
+
+GRACE_S = 5.0
+"""What running actions get at the end."""
+ANSWER_S = 2.0
+"""What reports in hand get at the end."""
+
+
+def load_snapshot(settings: Config) -> Snapshot:
+    """The rules and schemas that *settings* name.
+
+    Raises:
+        ProblemsError: With everything that is wrong with them.
+    """
+    language = loading.language(
+        schemas=settings.schemas, variables=settings.variables, secrets=settings.secrets
+    )
+    return loading.load(loading.rule_files(settings.rules), language)
+
+
+class App:
+    """One daemon, from its configuration on; run by ``run``."""
+
+    def __init__(self, settings: Config, reread: Callable[[], Config]) -> None:
+        """Take checked settings.
+
+        Args:
+            settings: In force until a reload.
+            reread: The configuration anew, for a reload; may raise ProblemsError.
+        """
+        self._settings = settings
+        self._reread = reread
+        self._notifier = Notifier(os.environ)
+        self._stop = asyncio.Event()
+        self._reloads: set[asyncio.Task[Any]] = set()
+        self._reloading = asyncio.Lock()
+        self.addresses: list[tuple[str, int]] = []
+        """Where it listens, once it is ready."""
+        self.ready = asyncio.Event()
+
+    def stop(self) -> None:
+        """Begin the end, as SIGTERM does."""
+        self._stop.set()
+
+    async def run(self, snapshot: Snapshot) -> None:
+        """Serve until ``stop``.
+
+        Raises:
+            StoreError: The state folder can't be used.
+            OSError: An address can't be listened on.
+        """
+        loop = asyncio.get_running_loop()
+        settings = self._settings
+        clock = Clock()
+        store = SqliteStore(settings.state, keep=settings.keep, call=loop.call_soon_threadsafe)
+        try:
+            await self._serve(snapshot, store, clock)
+        finally:
+            store.close()
+
+    async def _serve(self, snapshot: Snapshot, store: SqliteStore, clock: Clock) -> None:
+        settings = self._settings
+        self._mqtt = Mqtt(
+            settings.mqtt_settings(f"pbxrules-{store.id}"), lambda: dispatcher.pump("mqtt")
+        )
+        performers: dict[str, Performer] = {
+            "mqtt": self._mqtt,
+            "shell": Shell(os.environ),
+            "http": Http(),
+            "log": Log(),
+        }
+        dispatcher = Dispatcher(
+            store,
+            performers,
+            now=clock.now,
+            program_of=lambda loaded: self._intake.snapshot.program_of(loaded),
+            secrets=lambda: self._settings.secrets,
+        )
+        self._dispatcher = dispatcher
+        self._intake = Intake(snapshot, store, dispatcher, clock)
+        server = ReportServer(self._intake)
+        self.addresses = server.listen(settings.listen)
+        control = ControlServer(
+            settings.state, {"status": lambda _: self.status(), "reload": lambda _: self.reload()}
+        )
+        await control.start()
+        self._mqtt.start()
+        dispatcher.start(store.open_runs())
+        pings = asyncio.get_running_loop().create_task(self._ping(store))
+        self._handle_signals()
+        self._tell_ready(snapshot)
+        await self._stop.wait()
+        self._notifier.tell(STOPPING=1, STATUS="stopping")
+        logger.info("stopping")
+        server.stop_listening()
+        await control.close()
+        await server.close(ANSWER_S)
+        await dispatcher.stop(GRACE_S)
+        pings.cancel()
+        logger.info("stopped", extra={"fields": {"owed": dispatcher.waiting.total()}})
+
+    def _handle_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop)
+        loop.add_signal_handler(signal.SIGHUP, self._reload_soon)
+
+    def _tell_ready(self, snapshot: Snapshot) -> None:
+        where = ", ".join(f"{host}:{port}" for host, port in self.addresses)
+        rules = len(snapshot.ruleset.rules)
+        fields = {"version": __version__, "listen": where, "rules": rules}
+        logger.info("ready", extra={"fields": fields | {"state": self._settings.state}})
+        self._notifier.tell(READY=1, STATUS=f"{rules} rules, listening on {where}")
+        self.ready.set()
+
+    async def _ping(self, store: SqliteStore) -> None:
+        """Ping the watchdog while the loop turns and the writer writes."""
+        if self._notifier.watchdog_s is None:
+            return
+        while True:
+            wrote = asyncio.Event()
+            store.barrier(lambda _, wrote=wrote: wrote.set())  # type: ignore[misc]
+            await wrote.wait()
+            self._notifier.tell(WATCHDOG=1)
+            await asyncio.sleep(self._notifier.watchdog_s / 3)
+
+    def status(self) -> Mapping[str, Any]:
+        """How it is, for the control socket."""
+        return {
+            "version": __version__,
+            "pid": os.getpid(),
+            "listen": [f"{host}:{port}" for host, port in self.addresses],
+            "rules": len(self._intake.snapshot.ruleset.rules),
+            "mqtt": "connected" if self._mqtt.connected else "not connected",
+            "owed": self._dispatcher.waiting.total(),
+        }
+
+    # --- reload ------------------------------------------------------------------------------
+
+    def _reload_soon(self) -> None:
+        task = asyncio.get_running_loop().create_task(self.reload())
+        self._reloads.add(task)
+        task.add_done_callback(self._reloads.discard)
+
+    async def reload(self) -> Mapping[str, Any]:
+        """Read configuration, rules and schemas anew; if anything is wrong, change nothing."""
+        async with self._reloading:
+            self._notifier.reloading()
+            answer = await self._reload()
+            self._notifier.tell(READY=1)
+            return answer
+
+    async def _reload(self) -> Mapping[str, Any]:
+        begun = time.monotonic()
+        try:
+            # In a thread: reports go on being answered meanwhile.
+            settings, snapshot = await asyncio.to_thread(self._read_anew)
+        except ProblemsError as exc:
+            for problem in exc.problems:
+                logger.error("not reloaded", extra={"fields": {"problem": str(problem)}})
+            return {"reloaded": False, "problems": [str(problem) for problem in exc.problems]}
+        later = [
+            name
+            for name in ("listen", "state", "mqtt", "keep", "log_level", "log_format")
+            if getattr(settings, name) != getattr(self._settings, name)
+        ]
+        if later:
+            logger.warning("needs a restart", extra={"fields": {"keys": later}})
+        self._settings = settings
+        self._intake.snapshot = snapshot
+        rules = len(snapshot.ruleset.rules)
+        took_ms = round(1000 * (time.monotonic() - begun))
+        logger.info("reloaded", extra={"fields": {"rules": rules, "took_ms": took_ms}})
+        return {"reloaded": True, "rules": rules, "needs_restart": later}
+
+    def _read_anew(self) -> tuple[Config, Snapshot]:
+        settings = self._reread()
+        return settings, load_snapshot(settings)
+
+
+def serve(reread: Callable[[], Config], settings: Config, snapshot: Snapshot) -> int:
+    """Run the daemon to its end; the exit code."""
+
+    async def main() -> None:
+        await App(settings, reread).run(snapshot)
+
+    try:
+        asyncio.run(main())
+    except StoreError as exc:
+        sys.stderr.write(f"pbxrules: {exc}\n")
+        return 1
+    except OSError as exc:
+        where = exc.filename or ""
+        hint = " (another --listen HOST:PORT may be free)" if exc.filename else ""
+        sys.stderr.write(f"pbxrules: can't listen on {where}: {exc.strerror}{hint}\n")
+        return 1
+    return 0

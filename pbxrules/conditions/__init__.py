@@ -1,0 +1,1 @@
+"""What can be asked of an event: one module for each kind of test."""

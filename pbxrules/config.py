@@ -1,0 +1,304 @@
+"""The configuration: defaults, then the file, then variables, then flags.
+
+Every key is also a variable: ``mqtt.url`` is ``PBXRULES_MQTT_URL``.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from pbxrules import shipped
+from pbxrules.actions.mqtt import MqttSettings
+from pbxrules.errors import Location, Problem, ProblemsError, did_you_mean
+from pbxrules.language import duration_s
+from pbxrules.schema import Path as Keys
+from pbxrules.schema import Schema
+from pbxrules.store.pruning import Keep
+from pbxrules.yamlsource import Document, read
+
+DEFAULT_FILE = Path("/etc/pbxrules/pbxrules.yaml")
+PREFIX = "PBXRULES_"
+NOT_KEYS = ("PBXRULES_CONFIG",)
+PATHS = (("rules",), ("schemas",), ("state",), ("mqtt", "ca"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """All settings of one daemon, checked."""
+
+    file: Path | None
+    listen: tuple[tuple[str, int], ...]
+    rules: Path
+    schemas: Path | None
+    state: Path
+    timezone: str | None
+    variables: Mapping[str, Any]
+    secrets: Mapping[str, str]
+    """Their values."""
+    mqtt: Mapping[str, Any]
+    keep: Keep
+    log_level: str
+    log_format: str
+
+    def mqtt_settings(self, client_id: str) -> MqttSettings | None:
+        """How to reach the broker; None if none is configured."""
+        told = self.mqtt
+        if "url" not in told:
+            return None
+        protocol = told.get("protocol")
+        return MqttSettings(
+            url=told["url"],
+            client_id=told.get("client_id", client_id),
+            username=told.get("username"),
+            password=told.get("password"),
+            ca=told.get("ca"),
+            protocol=None if protocol is None else str(protocol),
+            keepalive_s=duration_s(told.get("keepalive", "30s")),
+        )
+
+
+def load(
+    file: Path | None, environment: Mapping[str, str], flags: Mapping[Keys, Any] | None = None
+) -> Config:
+    """The configuration of *file* (or the default one, if it is there), variables and flags.
+
+    Args:
+        file: As given by ``--config``; None: ``PBXRULES_CONFIG``, else ``DEFAULT_FILE``.
+        environment: Such as ``os.environ``.
+        flags: Values that win, by their path: ``{("mqtt", "url"): …}``.
+
+    Raises:
+        ProblemsError: With everything that is wrong, each with its place.
+    """
+    file = _file(file, environment)
+    problems: list[Problem] = []
+    value: dict[str, Any] = {}
+    document: Document | None = None
+    if file is not None:
+        document = _read(file)
+        problems += document.problems
+        value = dict(document.value) if isinstance(document.value, dict) else {}
+        _make_absolute(value, file.parent.absolute())
+        if document.value is not None and not isinstance(document.value, dict):
+            problems.append(Problem(document.place(), "wrong-type", "a configuration is a mapping"))
+    places: dict[Keys, Location] = {}
+    _add_variables(value, places, environment, problems)
+    for path, flag in (flags or {}).items():
+        _put(value, path, flag)
+        places[path] = Location("command line")
+    problems += _mismatches(value, document, places)
+    if problems:
+        raise ProblemsError(problems)
+    return _config(value, file, environment, document)
+
+
+def _file(file: Path | None, environment: Mapping[str, str]) -> Path | None:
+    if file is not None:
+        return file
+    if environment.get("PBXRULES_CONFIG"):
+        return Path(environment["PBXRULES_CONFIG"])
+    return DEFAULT_FILE if DEFAULT_FILE.exists() else None
+
+
+def _read(file: Path) -> Document:
+    try:
+        return read(file.read_text("utf-8"), file=str(file))
+    except (OSError, UnicodeDecodeError) as exc:
+        why = getattr(exc, "strerror", None) or str(exc)
+        raise ProblemsError([Problem(Location(str(file)), "unreadable", why)]) from exc
+
+
+def _make_absolute(value: dict[str, Any], folder: Path) -> None:
+    for path in PATHS:
+        holder: Any = value
+        for key in path[:-1]:
+            holder = holder.get(key) if isinstance(holder, dict) else None
+        if isinstance(holder, dict) and isinstance(holder.get(path[-1]), str):
+            holder[path[-1]] = str(folder / Path(holder[path[-1]]).expanduser())
+
+
+def variables() -> dict[str, Keys]:
+    """The variable of each key of the configuration."""
+    schema = shipped.schema("config")
+    return {PREFIX + "_".join(map(str, path)).upper(): path for path in _paths(schema, schema)}
+
+
+def _paths(schema: Mapping[str, Any], root: Mapping[str, Any]) -> Iterator[Keys]:
+    for name, part in schema.get("properties", {}).items():
+        yield (name,)
+        inner = root["$defs"][part["$ref"].rsplit("/", 1)[1]] if "$ref" in part else part
+        for path in _paths(inner, root):
+            yield (name, *path)
+
+
+def _add_variables(
+    value: dict[str, Any],
+    places: dict[Keys, Location],
+    environment: Mapping[str, str],
+    problems: list[Problem],
+) -> None:
+    known = variables()
+    for name in sorted(environment):
+        if not name.startswith(PREFIX) or name in NOT_KEYS:
+            continue
+        where = Location(name)
+        if name not in known:
+            message = f"'{name}' is no key of the configuration"
+            hint = did_you_mean(name.lower(), [key.lower() for key in known]).upper()
+            problems.append(
+                Problem(
+                    where, "unknown-variable", message, hint.replace("DID YOU MEAN", "did you mean")
+                )
+            )
+            continue
+        path = known[name]
+        places[path] = where
+        _put(value, path, _parsed(path, environment[name], where, problems))
+
+
+def _parsed(path: Keys, text: str, where: Location, problems: list[Problem]) -> Any:
+    """A variable's value: text where the key takes text, else YAML."""
+    schema: Any = shipped.schema("config")
+    root = schema
+    for key in path:
+        schema = schema["properties"][key]
+        if "$ref" in schema:
+            schema = root["$defs"][schema["$ref"].rsplit("/", 1)[1]]
+    kinds = schema.get("type", [])
+    kinds = [kinds] if isinstance(kinds, str) else kinds
+    if "string" in kinds and not (text.startswith("[") and "array" in kinds):
+        return text
+    document = read(text, file=str(where.file))
+    problems.extend(document.problems)
+    return document.value
+
+
+def _put(value: dict[str, Any], path: Keys, item: Any) -> None:
+    for key in path[:-1]:
+        inner = value.get(str(key))
+        inner = dict(inner) if isinstance(inner, dict) else {}
+        value[str(key)] = inner
+        value = inner
+    value[str(path[-1])] = item
+
+
+def _mismatches(
+    value: dict[str, Any], document: Document | None, places: Mapping[Keys, Location]
+) -> Iterator[Problem]:
+    for found in Schema(shipped.schema("config")).mismatches(value):
+        path = found.path if found.key is None else (*found.path, found.key)
+        told = next((places[path[:n]] for n in range(len(path), 0, -1) if path[:n] in places), None)
+        if told is None and document is not None:
+            told = document.place(path) if found.key is None else document.key_place(path)
+        yield Problem(told or Location("command line"), found.code, found.message, found.hint)
+
+
+def _config(
+    value: Mapping[str, Any],
+    file: Path | None,
+    environment: Mapping[str, str],
+    document: Document | None,
+) -> Config:
+    problems: list[Problem] = []
+
+    def place(*path: str | int) -> Location:
+        return document.place(path) if document else Location("configuration")
+
+    secrets = {
+        name: _secret(source, environment, place("secrets", name), problems)
+        for name, source in value.get("secrets", {}).items()
+    }
+    mqtt = dict(value.get("mqtt", {}))
+    if "password" in mqtt:
+        mqtt["password"] = _secret(
+            mqtt["password"], environment, place("mqtt", "password"), problems
+        )
+    zone = value.get("timezone")
+    if zone is not None:
+        problems += _zone_problems(zone, place("timezone"))
+    listen, wrong = _addresses(value.get("listen", "127.0.0.1:8080"), place("listen"))
+    problems += wrong
+    if problems:
+        raise ProblemsError(problems)
+    limits = value.get("limits", {})
+    log = value.get("log", {})
+    folder = file.parent if file else Path()
+    return Config(
+        file=file,
+        listen=listen,
+        rules=Path(value["rules"]) if "rules" in value else folder / "rules",
+        schemas=Path(value["schemas"]) if "schemas" in value else None,
+        state=Path(value["state"]) if "state" in value else default_state(environment),
+        timezone=zone,
+        variables=value.get("variables", {}),
+        secrets=secrets,
+        mqtt=mqtt,
+        keep=Keep(
+            events=limits.get("keep_events", 100_000),
+            days=limits.get("keep_days", 90),
+            megabytes=limits.get("store_megabytes", 1024),
+        ),
+        log_level=log.get("level", "info"),
+        log_format=log.get("format", "logfmt"),
+    )
+
+
+def default_state(environment: Mapping[str, str]) -> Path:
+    """Where the state is unless told: systemd's folder, else the user's own."""
+    if environment.get("STATE_DIRECTORY"):
+        return Path(environment["STATE_DIRECTORY"].split(":")[0])
+    home = environment.get("XDG_STATE_HOME") or Path("~/.local/state").expanduser()
+    return Path(home) / "pbxrules"
+
+
+def _secret(
+    source: Mapping[str, str],
+    environment: Mapping[str, str],
+    where: Location,
+    problems: list[Problem],
+) -> str:
+    """The value of a secret, wherever it is; a newline at its end does not count."""
+    ((kind, name),) = source.items()
+    if kind == "env":
+        if name not in environment:
+            problems.append(Problem(where, "no-secret", f"the variable '{name}' is not set"))
+        return environment.get(name, "")
+    if kind == "credential":
+        folder = environment.get("CREDENTIALS_DIRECTORY")
+        if folder is None:
+            message = f"systemd gave no credential '{name}'"
+            hint = f"the unit needs LoadCredential={name}:…"
+            problems.append(Problem(where, "no-secret", message, hint))
+            return ""
+        name = os.path.join(folder, name)  # noqa: PTH118 - a text like a file's name
+    try:
+        return Path(name).read_text("utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as exc:
+        why = getattr(exc, "strerror", None) or "it is no UTF-8"
+        problems.append(Problem(where, "no-secret", f"can't read '{name}': {why}"))
+        return ""
+
+
+def _zone_problems(zone: str, where: Location) -> Iterator[Problem]:
+    try:
+        ZoneInfo(zone)
+    except (KeyError, ValueError, OSError):
+        yield Problem(
+            where, "unknown-zone", f"no time zone is called '{zone}'", "such as Europe/Berlin"
+        )
+
+
+def _addresses(
+    listen: str | list[str], where: Location
+) -> tuple[tuple[tuple[str, int], ...], list[Problem]]:
+    addresses = []
+    problems = []
+    for text in [listen] if isinstance(listen, str) else listen:
+        host, _, port = text.rpartition(":")
+        if int(port) > 65535:  # noqa: PLR2004 - the largest port
+            problems.append(Problem(where, "wrong-value", f"'{text}': ports go to 65535"))
+        addresses.append((host.strip("[]"), int(port)))
+    return tuple(addresses), problems

@@ -1,0 +1,76 @@
+"""What can be wrong, said so that a person knows where to look and what to do."""
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Location:
+    """A place in a text that a person wrote; *line* and *column* count from 1."""
+
+    file: str
+    line: int = 1
+    column: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """One thing wrong with something a person wrote, and where to look.
+
+    ``str()`` is one line of ``pbxrules check``.  Editors parse the
+    ``file:line:column:`` prefix, and *code* never changes once released.
+    """
+
+    where: Location
+    code: str
+    message: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        hint = f" ({self.hint})" if self.hint else ""
+        return f"{self.where}: {self.code}: {self.message}{hint}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ValueProblem:
+    """One thing wrong with a JSON value: a JSON pointer (RFC 6901) and a message."""
+
+    pointer: str
+    message: str
+
+
+class ProblemsError(Exception):
+    """Something a person wrote can't be used; all that is wrong with it, sorted."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(sorted(set(problems)))
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+class ReportError(Exception):
+    """A report is refused: an HTTP status of the 400s and every reason for it."""
+
+    def __init__(self, status: int, title: str, errors: Iterable[ValueProblem] = ()) -> None:
+        self.status = status
+        self.title = title
+        self.errors = tuple(errors)
+        super().__init__(title)
+
+
+class StoreError(Exception):
+    """The store can't read or write: locked, full or broken.  Nothing was changed."""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """``did you mean 'x'?`` for the known word nearest to *word*, else ``""``."""
+    near = difflib.get_close_matches(word.lower(), sorted(known), n=1, cutoff=0.6)
+    return f"did you mean '{near[0]}'?" if near else ""
+
+
+def pointer(path: Iterable[str | int]) -> str:
+    """The JSON pointer of *path*: ``("call", 0)`` is ``/call/0``."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)

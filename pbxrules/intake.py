@@ -1,0 +1,217 @@
+"""Reports in: bytes become an event, a decision, and rows on disk; then the answer.
+
+Decisions are serial, in the order in which reports are read; commits follow in the same
+order, many at a time.  Nothing here waits: the answer goes out when the commit is done.
+"""
+
+import hashlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pbxrules import resends, runs
+from pbxrules.clock import Clock, iso
+from pbxrules.dispatcher import Dispatcher
+from pbxrules.engine import decide
+from pbxrules.errors import ReportError, StoreError
+from pbxrules.loading import Snapshot
+from pbxrules.model import Event, Moment, Rule, Run
+from pbxrules.pbx import openvox
+from pbxrules.pbx.body import parse
+from pbxrules.resends import Resends, Seen
+from pbxrules.store import RUNS_PER_EVENT, Accepted, Refused, SeenAgain, Store
+
+logger = logging.getLogger("pbxrules.events")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """The report is on disk, with all that it starts."""
+
+    id: int
+    event: str
+    rules: tuple[str, ...]
+    duplicate: bool
+    """It was a resend, and started nothing."""
+
+
+Reply = Callable[[Receipt | StoreError], None]
+
+
+class Intake:
+    """Takes reports; one for each daemon, on the loop's thread."""
+
+    def __init__(
+        self, snapshot: Snapshot, store: Store, dispatcher: Dispatcher, clock: Clock
+    ) -> None:
+        self.snapshot = snapshot
+        """Swapped whole at a reload."""
+        self._store = store
+        self._dispatcher = dispatcher
+        self._clock = clock
+        self._next_id = store.next_event_id
+        self._resends = Resends()
+        self._waiting: dict[int, list[Reply]] = {}
+        """Who waits for the commit of an event: its sender, then those of its resends."""
+        for seen in store.seen(now=clock.now()):
+            self._resends.add(
+                Seen(
+                    id=seen.id,
+                    event=seen.event,
+                    digest=seen.digest,
+                    subject=seen.subject,
+                    resend_s=seen.resend_s,
+                    rules=seen.rules,
+                    last_seen=seen.last_seen,
+                )
+            )
+
+    def accept(self, body: bytes, reply: Reply) -> None:
+        """Take one report; *reply* is called once it is on disk, or can't be.
+
+        Raises:
+            ReportError: It is refused, and *reply* will not be called.
+        """
+        now = self._clock.now()
+        digest = hashlib.blake2b(body, digest_size=16).digest()
+        seen = self._resends.find(digest, now)
+        if seen is not None:
+            self._take_again(seen, now, reply)
+            return
+        try:
+            event = openvox.read(
+                parse(body), schemas=self.snapshot.event_schemas, received_at=iso(now.wall_s)
+            )
+        except ReportError as exc:
+            self.refuse(body, exc)
+            raise
+        subject = resends.subject(event)
+        if subject is not None:
+            seen = self._resends.find_status(subject, digest, now)
+            if seen is not None:
+                self._take_again(seen, now, reply)
+                return
+        self._take(event, body, digest, subject, now, reply)
+
+    def refuse(self, body: bytes, error: ReportError) -> None:
+        """Keep a report that is not accepted, to look at."""
+        now = self._clock.now()
+        fields = {
+            "status": error.status,
+            "why": error.title,
+            "errors": [f"{e.pointer} {e.message}".strip() for e in error.errors[:3]],
+        }
+        logger.warning("report refused", extra={"fields": fields})
+        self._store.put(
+            Refused(
+                at=now,
+                digest=hashlib.blake2b(body, digest_size=16).digest(),
+                body=body,
+                status=error.status,
+                title=error.title,
+                errors=error.errors,
+            )
+        )
+
+    def _take(  # noqa: PLR0913 - all that is known of a new report
+        self,
+        event: Event,
+        body: bytes,
+        digest: bytes,
+        subject: str | None,
+        now: Moment,
+        reply: Reply,
+    ) -> None:
+        decision = decide(self.snapshot.ruleset, event)
+        event_id = self._next_id
+        self._next_id += 1
+        begun = [
+            (self._begin(rule, event_id, place, now), rule)
+            for place, rule in enumerate(decision.starts, 1)
+        ]
+        seen = Seen(
+            id=event_id,
+            event=event.kind,
+            digest=digest,
+            subject=subject,
+            resend_s=resends.span_s(event),
+            rules=tuple(rule.id for rule in decision.starts),
+            last_seen=now,
+        )
+        self._resends.add(seen)
+        self._waiting[event_id] = [reply]
+        accepted = Accepted(
+            id=event_id,
+            event=event,
+            body=body,
+            digest=digest,
+            subject=subject,
+            resend_s=seen.resend_s,
+            received=now,
+            verdicts=decision.verdicts,
+            runs=tuple(run for run, _ in begun),
+            programs=tuple((run.program, rule.program.source) for run, rule in begun),
+        )
+        self._store.put(accepted, lambda fate: self._committed(accepted, seen, begun, fate))
+
+    def _begin(self, rule: Rule, event_id: int, place: int, now: Moment) -> Run:
+        return runs.begin(
+            rule.program,
+            self.snapshot.program_digest(rule),
+            event_id,
+            event_id * RUNS_PER_EVENT + place,
+            now,
+            waiting=self._dispatcher.waiting[rule.id],
+            most=rule.max_runs,
+        )
+
+    def _committed(
+        self,
+        accepted: Accepted,
+        seen: Seen,
+        begun: list[tuple[Run, Rule]],
+        fate: StoreError | None,
+    ) -> None:
+        replies = self._waiting.pop(accepted.id)
+        if fate is not None:
+            # It was never seen: the PBX will send it again, and then it is new.
+            self._resends.forget(seen)
+            self._store.recover()
+            logger.error("report not written", extra={"fields": {"why": str(fate)}})
+        for place, reply in enumerate(replies):
+            reply(_receipt(seen, duplicate=place > 0) if fate is None else fate)
+        if fate is not None:
+            return
+        _log(accepted)
+        for run, rule in begun:
+            self._dispatcher.hold(run, accepted.event, rule.program)
+
+    def _take_again(self, seen: Seen, now: Moment, reply: Reply) -> None:
+        waiting = self._waiting.get(seen.id)
+        if waiting is not None:
+            waiting.append(reply)
+            return
+
+        def written(fate: StoreError | None) -> None:
+            if fate is not None:
+                self._store.recover()
+            reply(_receipt(seen, duplicate=True) if fate is None else fate)
+
+        self._store.put(SeenAgain(event_id=seen.id, at=now), written)
+
+
+def _receipt(seen: Seen, *, duplicate: bool) -> Receipt:
+    return Receipt(id=seen.id, event=seen.event, rules=seen.rules, duplicate=duplicate)
+
+
+_LOGGED = ("extension", "caller", "callee", "trunk", "status", "call_id")
+
+
+def _log(accepted: Accepted) -> None:
+    if not logger.isEnabledFor(logging.INFO):
+        return
+    told = accepted.event.fields
+    fields: dict[str, object] = {"event": accepted.id}
+    fields |= {name: told[name] for name in _LOGGED if name in told}
+    fields["rules"] = [verdict.rule for verdict in accepted.verdicts if verdict.matched]
+    logger.info(accepted.event.kind, extra={"fields": fields})

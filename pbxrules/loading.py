@@ -1,0 +1,125 @@
+"""Rule files and event schemas from disk, as one value that a reload swaps whole."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pbxrules import rules, shipped
+from pbxrules.errors import Location, Problem, ProblemsError
+from pbxrules.language import Language, verbs
+from pbxrules.model import Program, Rule
+from pbxrules.rules import RuleSet
+from pbxrules.schema import EventSchema, Schema, event_schemas
+from pbxrules.store import LoadedRun
+from pbxrules.yamlsource import Document, read
+
+MAX_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """The rules and schemas in force."""
+
+    ruleset: RuleSet
+    language: Language
+    _digests: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def event_schemas(self) -> Mapping[str, EventSchema]:
+        """The schema of each report, by the PBX's word for it."""
+        return self.language.event_schemas
+
+    def program_digest(self, rule: Rule) -> str:
+        """The name of a rule's program in the store."""
+        digest = self._digests.get(rule.id)
+        if digest is None:
+            digest = self._digests[rule.id] = rules.program_digest(rule.program)
+        return digest
+
+    def program_of(self, loaded: LoadedRun) -> Program:
+        """The program of a run that was read back.
+
+        Raises:
+            ValueError: This release does not understand it.
+        """
+        rule = self.ruleset.by_id.get(loaded.run.rule)
+        if rule is not None and self.program_digest(rule) == loaded.run.program:
+            return rule.program
+        return rules.program(loaded.source, self.language)
+
+
+def language(
+    *,
+    schemas: Path | None = None,
+    variables: Mapping[str, Any] | None = None,
+    secrets: Iterable[str] = (),
+) -> Language:
+    """What rules may say, by our schemas and those of the folder *schemas*.
+
+    Raises:
+        ProblemsError: A schema of that folder can't be read, or is none.
+    """
+    document = shipped.schema("rules")
+    if schemas is not None and not schemas.is_dir():
+        raise _unreadable(schemas, "there is no such folder")
+    try:
+        events = event_schemas(shipped.event_schemas(schemas))
+    except (OSError, ValueError) as exc:
+        raise _unreadable(schemas or Path("schemas"), str(exc)) from exc
+    return Language(
+        rules_schema=Schema(document),
+        verbs=verbs(document),
+        event_schemas=events,
+        variables=variables or {},
+        secrets=frozenset(secrets),
+    )
+
+
+def _unreadable(path: Path, why: str) -> ProblemsError:
+    return ProblemsError([Problem(Location(str(path)), "unreadable", why)])
+
+
+def rule_files(folder: Path) -> list[Path]:
+    """The rule files of a folder, sorted; its ``*.test.yaml`` hold tests, no rules.
+
+    Raises:
+        ProblemsError: There is no such folder.
+    """
+    if not folder.is_dir():
+        raise _unreadable(folder, "there is no such folder")
+    return sorted(p for p in folder.glob("*.yaml") if not p.name.endswith(".test.yaml"))
+
+
+def load(files: Iterable[Path], language: Language) -> Snapshot:
+    """The rules of *files*, together.
+
+    Raises:
+        ProblemsError: With everything that is wrong with any of them.
+    """
+    documents: list[Document] = []
+    problems: list[Problem] = []
+    for path in files:
+        try:
+            documents.append(read(_text(path), file=str(path)))
+        except (OSError, UnicodeDecodeError) as exc:
+            problems.append(Problem(Location(str(path)), "unreadable", _why(exc)))
+    try:
+        ruleset = rules.load(documents, language)
+    except ProblemsError as exc:
+        raise ProblemsError([*problems, *exc.problems]) from exc
+    if problems:
+        raise ProblemsError(problems)
+    return Snapshot(ruleset=ruleset, language=language)
+
+
+def _text(path: Path) -> str:
+    with path.open("rb") as file:
+        # One byte more than is allowed: the reader says that it is too large.
+        return file.read(MAX_BYTES + 1).decode("utf-8")
+
+
+def _why(exc: OSError | UnicodeDecodeError) -> str:
+    if isinstance(exc, UnicodeDecodeError):
+        return f"byte {exc.start + 1} is no UTF-8: save the file as UTF-8"
+    return exc.strerror or str(exc)

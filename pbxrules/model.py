@@ -1,0 +1,224 @@
+"""The frozen types that travel from a report to what is done about it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pbxrules.errors import Location
+
+FieldValue = str | int | float | tuple[str, ...]
+"""Text, a number (durations, in seconds) or a list of texts; an absent field has no key."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """One reading of the clock, good for spans over clock steps and reboots.
+
+    A Pi has no clock of its own: NTP sets it minutes after the start, by years.  So
+    within a boot only the uptime counts; the wall clock is asked only across boots.
+    """
+
+    boot: str
+    """The kernel's id of this boot."""
+    uptime_s: float
+    """CLOCK_BOOTTIME."""
+    wall_s: float
+    """Seconds since 1970 UTC, as the machine believes."""
+
+    def since(self, earlier: "Moment") -> float:
+        """Seconds from *earlier* to this moment; never negative."""
+        if self.boot == earlier.boot:
+            return max(0.0, self.uptime_s - earlier.uptime_s)
+        return max(0.0, self.wall_s - earlier.wall_s)
+
+    def after(self, seconds: float) -> "Moment":
+        """The moment *seconds* later, in the same boot."""
+        return Moment(
+            boot=self.boot,
+            uptime_s=self.uptime_s + seconds,
+            wall_s=self.wall_s + seconds,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """What one report tells, in the words of ``docs/events.md``, whatever the PBX called it."""
+
+    fields: Mapping[str, FieldValue]
+    """Every field but ``payload``; ``event``, ``action`` and ``received_at`` are always there."""
+    payload: Mapping[str, Any]
+    """The report as sent."""
+
+    @property
+    def kind(self) -> str:
+        """``ring``, ``alert``, … or ``other``."""
+        return str(self.fields["event"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldTest:
+    """One test of one field of an event."""
+
+    field: str
+    wanted: str
+    """The test in words a person reads: ``101``, ``one of 100, 101``."""
+    holds: Callable[[FieldValue | None], bool]
+    equals: frozenset[str] = frozenset()
+    """Where not empty: the test holds exactly if the field is one of these texts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trigger:
+    """A set of field tests, all of which must hold."""
+
+    id: str
+    tests: tuple[FieldTest, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """How often and how fast a failed action is tried again."""
+
+    attempts: int | None
+    """None: until the action expires."""
+    delay_s: float
+    max_delay_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One action of a rule, checked and compiled."""
+
+    verb: str
+    args: Any
+    """A tree of templates that the verb's module understands."""
+    timeout_s: float
+    retry: Retry
+    expires_s: float | None
+    """None: never."""
+    continue_on_error: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """What a rule does: a value that a run keeps, so that a reload never changes it."""
+
+    rule: str
+    steps: tuple[Step, ...]
+    vars: Mapping[str, Any]
+    source: Mapping[str, Any]
+    """The rule's own JSON: what ``rules.program`` makes this value from again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """When what is done."""
+
+    id: str
+    where: Location
+    triggers: tuple[Trigger, ...]
+    program: Program
+    max_runs: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """Whether a rule matched, and why not."""
+
+    rule: str
+    matched: bool
+    because: tuple[tuple[str, str], ...] = ()
+    """For each trigger looked at, the first field that did not pass and what was wanted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What an event starts; nothing of it has happened yet."""
+
+    verdicts: tuple[Verdict, ...]
+    """Of the candidates only, in the rules' order."""
+    starts: tuple[Rule, ...]
+    """The rules whose runs begin, in the rules' order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """What became of one action of a run."""
+
+    position: str
+    verb: str
+    state: str
+    """``done``, ``failed`` or ``expired``; ``dropped`` where the rule's queue was full."""
+    reason: str
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A rule's actions under way for one event: a value on disk."""
+
+    id: int
+    event_id: int
+    rule: str
+    program: str
+    """The digest of its ``Program``."""
+    position: str
+    """The step that is owed, such as ``actions/0``; ``""`` once the run has ended."""
+    verb: str
+    """The verb of that step."""
+    due: Moment
+    """From when the step's ``expires`` counts: the match, or the last step's end."""
+    expires_s: float | None
+    """How long after *due* the step is too late; None: never."""
+    next_try: Moment
+    """Not before this."""
+    attempt: int
+    """Tries begun of this step."""
+    tried: tuple[Tried, ...]
+    """The steps settled so far, in order."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing of it is owed any more."""
+        return not self.position
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One action with its templates filled in, ready to be tried."""
+
+    id: str
+    """The same on every try."""
+    verb: str
+    args: Mapping[str, Any]
+    event: Event
+    attempt: int
+    timeout_s: float
+    left_s: float | None
+    """What is left of ``expires``; None: never expires."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """The action did what it should."""
+
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TryAgain:
+    """The action failed; another try may help."""
+
+    reason: str
+    at_once: bool = False
+    """No back-off: it was not the target's word, such as a connection that was lost."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GiveUp:
+    """The action failed and no further try can help."""
+
+    reason: str
+
+
+Outcome = Done | TryAgain | GiveUp

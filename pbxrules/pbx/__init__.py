@@ -1,0 +1,1 @@
+"""The wire families: a report of a PBX becomes an `Event`."""

@@ -1,0 +1,172 @@
+"""What the store holds, for people and as JSON."""
+
+import json
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pbxrules.clock import iso
+from pbxrules.engine import words
+from pbxrules.logs import escape
+from pbxrules.model import Run
+from pbxrules.store import RUNS_PER_EVENT, reading
+from pbxrules.store.reading import EventRecord
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+LAST_ON_TERMINAL = 20
+POLL_S = 0.3
+STYLES = {
+    "done": "green", "owed": "yellow", "failed": "red", "expired": "red", "dropped": "red",
+}  # fmt: skip
+
+
+def event_json(record: EventRecord) -> dict[str, Any]:
+    """One event as ``pbxrules events --json`` has it."""
+    fields = {**record.event.fields, "payload": record.event.payload}
+    return {
+        "id": record.id,
+        "received_at": record.event.fields["received_at"],
+        "fields": fields,
+        "rules": [verdict.rule for verdict in record.verdicts if verdict.matched],
+        "actions": [action for run in record.runs for action in actions(run)],
+    }
+
+
+def actions(run: Run) -> Iterator[dict[str, Any]]:
+    """What became of each action of a run; the last one may be owed still."""
+    for tried in run.tried:
+        yield {
+            "rule": run.rule,
+            "run": f"{run.event_id}.{run.id % RUNS_PER_EVENT}",
+            "position": tried.position,
+            "action": tried.verb,
+            "state": tried.state,
+            "reason": tried.reason,
+            "attempts": tried.attempts,
+        }
+    if not run.ended:
+        yield {
+            "rule": run.rule,
+            "run": f"{run.event_id}.{run.id % RUNS_PER_EVENT}",
+            "position": run.position,
+            "action": run.verb,
+            "state": "owed",
+            "reason": "",
+            "attempts": run.attempt,
+        }
+
+
+def events(path: Path, *, last: int | None, follow: bool, as_json: bool) -> None:
+    """Print the events of a store; with *follow* go on until interrupted.
+
+    Raises:
+        StoreError: The store can't be read.
+    """
+    if last is None and not as_json and sys.stdout.isatty():
+        last = LAST_ON_TERMINAL
+    show = _json_printer() if as_json else _table_printer()
+    newest = 0
+    unsettled: set[int] = set()
+    while True:
+        with reading.opened(path) as db:
+            # Read in pages, so that a large store costs little memory and no long reading.
+            records = reading.events(db, after=newest, last=last)
+        for record in records:
+            newest = max(newest, record.id)
+            show(record)
+        if not follow:
+            return
+        last = None
+        time.sleep(POLL_S)
+
+
+def _json_printer() -> Any:
+    def show(record: EventRecord) -> None:
+        sys.stdout.write(json.dumps(event_json(record), ensure_ascii=True) + "\n")
+        sys.stdout.flush()
+
+    return show
+
+
+def _table_printer() -> Any:
+    from rich.console import Console
+
+    console = Console(highlight=False, soft_wrap=True)
+
+    def show(record: EventRecord) -> None:
+        for line in event_lines(record):
+            _print(console, line)
+
+    return show
+
+
+def _print(console: "Console", pieces: Iterable[tuple[str, str]]) -> None:
+    from rich.text import Text
+
+    console.print(Text.assemble(*((escape(text), style) for text, style in pieces)))
+
+
+_SHOWN = ("extension", "caller", "callee", "trunk", "direction", "status", "reason", "call_id")
+
+
+def fields_text(fields: Mapping[str, object]) -> str:
+    """The fields that a person looks at first."""
+    return " ".join(f"{name}={fields[name]}" for name in _SHOWN if name in fields)
+
+
+def event_lines(record: EventRecord) -> Iterator[list[tuple[str, str]]]:
+    """An event in lines of styled pieces: what came, what fired, what became of it."""
+    told = record.event.fields
+    repeats = f"  (sent {record.repeats + 1} times)" if record.repeats else ""
+    yield [
+        (f"{record.id:>6} ", "bold"),
+        (f"{told['received_at']} ", "dim"),
+        (f"{record.event.kind} ", "bold cyan"),
+        (fields_text(told) + repeats, ""),
+    ]
+    for verdict in record.verdicts:
+        if not verdict.matched:
+            why = "; ".join(words(miss, told) for miss in verdict.because)
+            yield [("       - ", "dim"), (f"{verdict.rule}: {why}", "dim")]
+    for run in record.runs:
+        for action in actions(run):
+            tries = f" ({action['attempts']} tries)" if action["attempts"] > 1 else ""
+            yield [
+                ("       → ", ""),
+                (f"{run.rule} ", "bold"),
+                (f"{action['action']} ", ""),
+                (action["state"], STYLES.get(action["state"], "")),
+                (f" {action['reason']}{tries}", ""),
+            ]
+
+
+def refused(path: Path, *, as_json: bool) -> None:
+    """Print the reports that were not accepted.
+
+    Raises:
+        StoreError: The store can't be read.
+    """
+    with reading.opened(path) as db:
+        records = reading.refused(db)
+    for record in records:
+        told = {
+            "first_at": iso(record.first_wall_s),
+            "last_at": iso(record.last_wall_s),
+            "count": record.count,
+            "status": record.status,
+            "title": record.title,
+            "errors": [{"pointer": e.pointer, "message": e.message} for e in record.errors],
+            "body": record.body.decode("utf-8", "replace"),
+        }
+        if as_json:
+            sys.stdout.write(json.dumps(told) + "\n")
+            continue
+        times = f" ({record.count} times)" if record.count > 1 else ""
+        sys.stdout.write(f"{told['last_at']} {record.status} {record.title}{times}\n")
+        for error in record.errors:
+            sys.stdout.write(escape(f"    {error.pointer} {error.message}") + "\n")
+        sys.stdout.write(escape(f"    {str(told['body'])[:500]}") + "\n")

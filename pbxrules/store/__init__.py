@@ -1,0 +1,143 @@
+"""What was accepted and what is owed: the contract that every store keeps.
+
+One process owns a store.  Changes are put by the loop's thread, in the order in which
+they were decided, and are durable (fsynced) when their callback runs, in that order.
+A change whose commit failed left no trace, and neither did any put after it until
+``recover``: what was decided behind it was decided on a memory that does not exist.
+Settled actions are the exception: an outcome that happened is kept, and written as soon
+as the store can write again.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from pbxrules.errors import StoreError, ValueProblem
+from pbxrules.model import Event, Moment, Run, Verdict
+
+Settled = Callable[[StoreError | None], None]
+"""Called on the loop's thread, once, with None when the change is durable."""
+
+RUNS_PER_EVENT = 1_000_000
+"""A run's id is its event's id times this, plus its place from 1: no index is needed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """An event, what was decided, and the runs that begin."""
+
+    id: int
+    event: Event
+    body: bytes
+    digest: bytes
+    subject: str | None
+    """Of an ``extension_status``: whose status it is."""
+    resend_s: float
+    """For how long, since it was last seen, the same bytes are a resend."""
+    received: Moment
+    verdicts: tuple[Verdict, ...]
+    runs: tuple[Run, ...]
+    programs: tuple[tuple[str, Mapping[str, Any]], ...]
+    """Digest and source of the runs' programs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenAgain:
+    """A resend of an event that is already accepted."""
+
+    event_id: int
+    at: Moment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """A report that was not accepted, kept to look at; the same bytes are counted."""
+
+    at: Moment
+    digest: bytes
+    body: bytes
+    status: int
+    title: str
+    errors: tuple[ValueProblem, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advanced:
+    """A run that went on: a step settled, or is to be tried again."""
+
+    run: Run
+
+
+Change = Accepted | SeenAgain | Refused | Advanced
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenEvent:
+    """What is remembered of an event to know its resend."""
+
+    id: int
+    event: str
+    digest: bytes
+    subject: str | None
+    resend_s: float
+    rules: tuple[str, ...]
+    last_seen: Moment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenRun:
+    """A run that something is owed of, in short."""
+
+    id: int
+    rule: str
+    verb: str
+    due: Moment
+    expires_s: float | None
+    next_try: Moment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedRun:
+    """A run with what is needed to go on with it."""
+
+    run: Run
+    event: Event
+    source: Mapping[str, Any]
+    """Of its program."""
+
+
+class Store(Protocol):
+    """Durable memory of one daemon; see the module for what every store promises."""
+
+    @property
+    def id(self) -> str:
+        """Random, made once for the life of the store; part of every delivery id."""
+
+    @property
+    def next_event_id(self) -> int:
+        """Larger than every id ever given out, also of events since deleted."""
+
+    def put(self, change: Change, settled: Settled | None = None) -> None:
+        """Queue *change* to be committed; returns at once."""
+
+    def recover(self) -> None:
+        """Accept changes again after a failed commit; the caller has read its memory anew."""
+
+    def seen(self, *, now: Moment) -> list[SeenEvent]:
+        """Events whose resends may still come, and each subject's last; the oldest first."""
+
+    def open_runs(self) -> list[OpenRun]:
+        """All runs that something is owed of, in order of their ids."""
+
+    def load(self, run_ids: Sequence[int]) -> list[LoadedRun]:
+        """These open runs, whole; may be called from any thread.
+
+        Raises:
+            StoreError: The store can't be read.
+        """
+
+    def barrier(self, settled: Settled) -> None:
+        """Call *settled* once all that was put before is settled; writes nothing itself."""
+
+    def close(self) -> None:
+        """Commit what was put, and let go of the store."""

@@ -1,0 +1,324 @@
+"""The store of one machine: SQLite in a file of its own, written by one thread.
+
+WAL with ``synchronous=FULL``: every commit is fsynced (``NORMAL`` lost up to 976 answered
+rows at a simulated power cut).  What was put while a commit was on its way goes into the
+next, so an fsync is shared by all that waited for it.  Rows of a batch go in by few
+statements with many rows: each statement gives up the GIL once, and would otherwise
+fight the loop's thread for it at every row.
+"""
+
+import contextlib
+import fcntl
+import itertools
+import os
+import queue
+import sqlite3
+import threading
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pbxrules.errors import StoreError
+from pbxrules.model import Moment
+from pbxrules.store import (
+    Accepted,
+    Advanced,
+    Change,
+    LoadedRun,
+    OpenRun,
+    Refused,
+    SeenAgain,
+    SeenEvent,
+    Settled,
+    reading,
+)
+from pbxrules.store.ballast import Ballast
+from pbxrules.store.migrations import migrate
+from pbxrules.store.pruning import Keep, Pruner
+from pbxrules.store.rows import (
+    EVENT_COLUMNS,
+    RUN_COLUMNS,
+    Row,
+    event_row,
+    run_row,
+    to_json,
+)
+
+MAX_BATCH = 256
+MAX_WAITING = 20_000
+"""Refused reports beyond this many waiting changes are not kept: nobody waits for them."""
+PRUNE_EVERY = 64
+"""Commits between two looks at what is too old."""
+RETRY_S = 1.0
+"""How often outcomes that could not be written are tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Put:
+    change: Change | None
+    settled: Settled | None
+    marker: str = ""
+
+
+_Answer = tuple[Settled, StoreError | None]
+
+
+class SqliteStore:
+    """A ``Store`` (see the package) in ``FOLDER/pbxrules.db``."""
+
+    def __init__(self, folder: Path, *, keep: Keep, call: Callable[..., object]) -> None:
+        """Open or make the store, and start its writer.
+
+        Args:
+            folder: Made if it is missing, for its owner only.
+            keep: How much history stays.
+            call: Runs a function on the loop's thread, such as ``call_soon_threadsafe``.
+
+        Raises:
+            StoreError: Another process owns the folder, or the file can't be used.
+        """
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._lock = _own(folder)
+            self._db = _connect(folder / "pbxrules.db")
+            migrate(self._db)
+        except (OSError, sqlite3.Error) as exc:
+            raise StoreError(f"{folder}: {exc}") from exc
+        self.path = folder / "pbxrules.db"
+        self.id = self._made_once("store", lambda: uuid.uuid4().hex[:12])
+        self._boots = {boot: n for n, boot in self._db.execute("SELECT id, boot FROM boots")}
+        self._programs: set[str] = set()
+        self._pruner = Pruner(self._db, keep)
+        self.next_event_id = self._pruner.last_event_id + 1
+        self._ballast = Ballast(folder / "ballast")
+        self._ballast.take()
+        self._call = call
+        self._queue: queue.SimpleQueue[_Put] = queue.SimpleQueue()
+        self._kept: list[_Put] = []
+        self._failed: StoreError | None = None
+        self._commits = itertools.count(1)
+        self._thread = threading.Thread(target=self._work, name="store", daemon=True)
+        self._thread.start()
+
+    # --- the loop's side ---------------------------------------------------------------
+
+    def put(self, change: Change, settled: Settled | None = None) -> None:
+        """Queue *change* to be committed; returns at once."""
+        if isinstance(change, Refused) and self._queue.qsize() > MAX_WAITING:
+            return
+        self._queue.put(_Put(change, settled))
+
+    def recover(self) -> None:
+        """Accept changes again after a failed commit."""
+        self._queue.put(_Put(None, None, "recover"))
+
+    def barrier(self, settled: Settled) -> None:
+        """Call *settled* once all that was put before is settled."""
+        self._queue.put(_Put(None, settled))
+
+    def seen(self, *, now: Moment) -> list[SeenEvent]:
+        """Events whose resends may still come, and each subject's last; the oldest first."""
+        with reading.opened(self.path) as db:
+            return reading.seen(db, now)
+
+    def open_runs(self) -> list[OpenRun]:
+        """All runs that something is owed of, in order of their ids."""
+        with reading.opened(self.path) as db:
+            return reading.open_runs(db)
+
+    def load(self, run_ids: Sequence[int]) -> list[LoadedRun]:
+        """These open runs, whole; may be called from any thread."""
+        with reading.opened(self.path) as db:
+            return reading.load(db, run_ids)
+
+    def close(self) -> None:
+        """Commit what was put, and let go of the store."""
+        self._queue.put(_Put(None, None, "stop"))
+        self._thread.join()
+        self._db.close()
+        os.close(self._lock)
+
+    # --- the writer's side -------------------------------------------------------------
+
+    def _work(self) -> None:
+        while True:
+            batch = self._take()
+            stop = any(put.marker == "stop" for put in batch)
+            self._commit(batch)
+            if stop:
+                return
+
+    def _take(self) -> list[_Put]:
+        """What waits, up to a marker; nothing where outcomes are to be tried again."""
+        batch: list[_Put] = []
+        with contextlib.suppress(queue.Empty):
+            batch.append(self._queue.get(timeout=RETRY_S if self._kept else None))
+            while len(batch) < MAX_BATCH and not batch[-1].marker:
+                batch.append(self._queue.get_nowait())
+        return batch
+
+    def _commit(self, batch: list[_Put]) -> None:
+        outcomes = [put for put in batch if isinstance(put.change, Advanced)]
+        news = [put for put in batch if put.change and not isinstance(put.change, Advanced)]
+        answers = self._write_news(news, outcomes) if news or outcomes or self._kept else []
+        # A barrier tells that everything before it had its turn.
+        answers += [(put.settled, None) for put in batch if put.change is None and put.settled]
+        if answers:
+            self._call(_answer, answers)
+        if any(put.marker == "recover" for put in batch):
+            self._failed = None
+
+    def _write_news(self, news: list[_Put], outcomes: list[_Put]) -> list[_Answer]:
+        """Write all, else the outcomes alone; who is to be told what."""
+        if news and self._failed is None and not self._ballast.keep():
+            self._failed = StoreError("the disk is full")
+        settled = [*self._kept, *outcomes]
+        if self._failed is None:
+            self._failed = self._write([*news, *settled])
+            if self._failed is None:
+                self._kept.clear()
+                return [(put.settled, None) for put in (*news, *settled) if put.settled]
+        answers: list[_Answer] = [(put.settled, self._failed) for put in news if put.settled]
+        # What has happened has happened: outcomes stay until they can be written.
+        if settled and self._write(settled) is None:
+            self._kept.clear()
+            answers += [(put.settled, None) for put in settled if put.settled]
+        else:
+            self._kept = settled
+        return answers
+
+    def _write(self, puts: Sequence[_Put]) -> StoreError | None:
+        db = self._db
+        try:
+            db.execute("BEGIN IMMEDIATE")
+            self._insert([put.change for put in puts if put.change is not None])
+            db.execute("COMMIT")
+            if next(self._commits) % PRUNE_EVERY == 0:
+                self._pruner.prune()
+        except sqlite3.Error as exc:
+            with contextlib.suppress(sqlite3.Error):
+                db.execute("ROLLBACK")
+            self._programs.clear()
+            self._boots = {boot: n for n, boot in db.execute("SELECT id, boot FROM boots")}
+            if "full" in str(exc):
+                self._ballast.give_up()
+            return StoreError(str(exc))
+        return None
+
+    def _insert(self, changes: Iterable[Change]) -> None:
+        events: list[Row] = []
+        runs: list[Row] = []
+        for change in changes:
+            match change:
+                case Accepted():
+                    for digest, source in change.programs:
+                        if digest not in self._programs:
+                            self._insert_program(digest, to_json(source))
+                    events.append(event_row(change, self._boot(change.received.boot)))
+                    runs.extend(run_row(run, self._boot) for run in change.runs)
+                case Advanced():
+                    runs.append(run_row(change.run, self._boot))
+                case SeenAgain():
+                    self._many("events", EVENT_COLUMNS, "", events)
+                    events.clear()
+                    self._see_again(change)
+                case Refused():
+                    self._refuse(change)
+        self._many("events", EVENT_COLUMNS, "", events)
+        self._many("runs", RUN_COLUMNS, _ON_RUN_CONFLICT, runs)
+
+    def _many(self, table: str, columns: str, conflict: str, rows: list[Row]) -> None:
+        row_sql = "(" + ",".join("?" * (columns.count(",") + 1)) + ")"
+        start = 0
+        for size in (32, 8, 1):
+            # Few sizes, so that each statement is prepared once and then comes from the cache.
+            sql = f"INSERT INTO {table} ({columns}) VALUES {','.join([row_sql] * size)} {conflict}"
+            while len(rows) - start >= size:
+                chunk = rows[start : start + size]
+                self._db.execute(sql, list(itertools.chain.from_iterable(chunk)))
+                start += size
+
+    def _insert_program(self, digest: str, source: str) -> None:
+        self._db.execute("INSERT OR IGNORE INTO programs VALUES (?, ?)", (digest, source))
+        self._programs.add(digest)
+
+    def _see_again(self, seen: SeenAgain) -> None:
+        at = seen.at
+        self._db.execute(
+            "UPDATE events SET repeats = repeats + 1,"
+            " seen_boot = ?, seen_uptime = ?, seen_wall = ? WHERE id = ?",
+            (self._boot(at.boot), at.uptime_s, at.wall_s, seen.event_id),
+        )
+
+    def _refuse(self, refused: Refused) -> None:
+        errors = to_json([(e.pointer, e.message) for e in refused.errors])
+        at = refused.at.wall_s
+        self._db.execute(
+            "INSERT INTO refused (digest, first_wall, last_wall, count, status, title, errors,"
+            " body) VALUES (?, ?, ?, 1, ?, ?, ?, ?)"
+            " ON CONFLICT (digest) DO UPDATE SET count = count + 1, last_wall = excluded.last_wall",
+            (
+                refused.digest,
+                at,
+                at,
+                refused.status,
+                refused.title,
+                errors,
+                refused.body,
+            ),
+        )
+        self._pruner.bound_refused()
+
+    def _boot(self, boot: str) -> int:
+        number = self._boots.get(boot)
+        if number is None:
+            number = self._db.execute("INSERT INTO boots (boot) VALUES (?)", (boot,)).lastrowid
+            assert number is not None
+            self._boots[boot] = number
+        return number
+
+    def _made_once(self, key: str, make: Callable[[], str]) -> str:
+        self._db.execute("INSERT OR IGNORE INTO meta VALUES (?, ?)", (key, make()))
+        (value,) = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return str(value)
+
+
+_ON_RUN_CONFLICT = "ON CONFLICT (id) DO UPDATE SET " + ", ".join(
+    f"{column} = excluded.{column}"
+    for column in (name.strip() for name in RUN_COLUMNS.split(","))
+    if column not in ("id", "rule", "program")
+)
+
+
+def _answer(answers: Iterable[_Answer]) -> None:
+    for settled, fate in answers:
+        settled(fate)
+
+
+def _own(folder: Path) -> int:
+    lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as exc:
+        pid = os.pread(lock, 20, 0).decode("ascii", "replace").strip()
+        os.close(lock)
+        raise StoreError(
+            f"{folder} belongs to the pbxrules that runs as process {pid}: "
+            "stop that one, or give another state folder"
+        ) from exc
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, str(os.getpid()).encode(), 0)
+    return lock
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    existed = path.exists()
+    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    if not existed:
+        path.chmod(0o600)
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = FULL")
+    db.execute("PRAGMA journal_size_limit = 16777216")
+    db.execute("PRAGMA busy_timeout = 5000")
+    return db

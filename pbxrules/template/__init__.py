@@ -1,0 +1,31 @@
+"""Templates: Jinja2's syntax, and what each of its contexts makes of a call's text.
+
+``compile_template`` and ``compile_tree`` check a text when rules are loaded and raise one
+``TemplateError`` with all that is wrong; ``render`` fills it in, and raises ``RenderError``
+only.  ``FILTERS`` and ``TESTS`` are the tables that the docs are made from.
+"""
+
+from pbxrules.template.compiling import Template, compile_template
+from pbxrules.template.filters import FILTERS
+from pbxrules.template.names import Names
+from pbxrules.template.predicates import TESTS
+from pbxrules.template.problems import TemplateError, TemplateProblem
+from pbxrules.template.trees import Tree, compile_tree
+from pbxrules.template.values import Context, RenderError, RuleVars, Scope, rule_vars
+
+__all__ = [
+    "FILTERS",
+    "TESTS",
+    "Context",
+    "Names",
+    "RenderError",
+    "RuleVars",
+    "Scope",
+    "Template",
+    "TemplateError",
+    "TemplateProblem",
+    "Tree",
+    "compile_template",
+    "compile_tree",
+    "rule_vars",
+]

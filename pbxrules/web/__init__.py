@@ -1,0 +1,1 @@
+"""The HTTP side: reports of the PBX come in here."""
