@@ -66,6 +66,11 @@ class App:
         """Where it listens, once it is ready."""
         self.ready = asyncio.Event()
 
+    @property
+    def stopping(self) -> bool:
+        """Whether the end has begun."""
+        return self._stop.is_set()
+
     def stop(self) -> None:
         """Begin the end, as SIGTERM does."""
         self._stop.set()

@@ -123,6 +123,11 @@ def abandon(run: Run, why: str, now: Moment) -> Run:
     return replace(run, position="", due=now, tried=(*run.tried, settled))
 
 
+def at_step(run: Run, program: Program, place: int) -> Run:
+    """The run as if it owed the step at *place*."""
+    return replace(run, position=f"actions/{place}", verb=program.steps[place].verb, attempt=0)
+
+
 def tried_once(run: Run) -> Run:
     """The run, with a try of its owed step begun."""
     return replace(run, attempt=run.attempt + 1)

@@ -271,7 +271,8 @@ JSON_VALUES = st.recursive(
 PIECES = st.sampled_from(
     [
         b"{", b"}", b"[", b"]", b",", b":", b'"', b"\\", b'"ext":', b'"call":', b'"a":', b"1",
-        b"1e999", b"NaN", b"-Infinity", b"\\ud800", b"\xff", b"\xed\xa0\x80", b" ", b"\n", b"null", b"9" * 65,
+        b"1e999", b"NaN", b"-Infinity", b"\\ud800", b"\xff", b"\xed\xa0\x80", b" ", b"\n", b"null",
+        b"9" * 65,
         b'{"ext":1,"ext":2}', b"[[[[[[[[[[[[[[[[",
     ]
 )  # fmt: skip

@@ -293,12 +293,16 @@ def test_a_word_before_the_answer_is_no_answer() -> None:
     ],
 )
 def test_a_huge_answer_costs_little_and_counts(head: bytes) -> None:
+    written = 0
+
     async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal written
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n")
         while True:  # until the other has had enough
             writer.write(bytes(65536))
             await writer.drain()
+            written += 65536
 
     tracemalloc.start()
     try:
@@ -308,6 +312,7 @@ def test_a_huge_answer_costs_little_and_counts(head: bytes) -> None:
         tracemalloc.stop()
     assert outcome == Done(detail="answered 200")
     assert peak < 4_000_000
+    assert written < 30_000_000  # what the system's buffers took
 
 
 @pytest.mark.parametrize(

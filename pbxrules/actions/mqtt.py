@@ -39,7 +39,7 @@ STATUS_TOPIC = "pbxrules/status"
 MAX_IN_FLIGHT = 100
 MAX_LEVELS = 200
 BACK_OFF_S = (0.5, 30.0)
-CONNECT_TIMEOUT_S = 10.0
+CONNECT_TIMEOUT_S = 5.0
 BLAME_S = 2.0
 """A message is blamed for a disconnect that comes this soon after it was sent."""
 DEFAULT_PORTS = {"mqtt": 1883, "mqtts": 8883, "ws": 80, "wss": 443}
@@ -119,7 +119,7 @@ class Mqtt:
         client = self._client
         assert client is not None
         args = delivery.args
-        payload = _payload(args.get("payload"))
+        payload = payload_bytes(args.get("payload"))
         if self._max_packet is not None and len(payload) + 1024 > self._max_packet:
             reason = f"{len(payload)} bytes are more than the broker takes"
             outcome.set_result(GiveUp(reason=reason))
@@ -205,6 +205,7 @@ class Mqtt:
         try:
             reason = await asyncio.wait_for(self._connack, CONNECT_TIMEOUT_S)
         except TimeoutError:
+            self._other_version("no answer")
             return "no answer"
         except ConnectionError:
             self._other_version("the broker closed the connection")
@@ -401,7 +402,8 @@ def _properties(delivery: Delivery) -> _Packed:
     return _Packed(bytes([len(packed)]) + packed)
 
 
-def _payload(value: Any) -> bytes:
+def payload_bytes(value: Any) -> bytes:
+    """What goes over the wire for a payload: text as it is, all else as JSON, null as nothing."""
     if value is None:
         return b""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -45,6 +45,7 @@ LAYOUTS: Mapping[tuple[str, str], str] = MappingProxyType(
 """The members behind ``action``, in the PBX's order; ``ext[n]``: ``extid`` is a list of n."""
 
 _EXTIDS = {"ext": ("ext.0",), "ext[1]": ("ext.0",), "ext[2]": ("ext.0", "ext.1")}
+_FOLLOWS = ("extensions", "call_id", "pbx")  # are no options: they come from others
 _MAX_DIGITS = 15
 _INSIDE = ("101", "106", "102")
 _OUTSIDE = "103"
@@ -135,7 +136,7 @@ def _slots(kind: str, direction: str, given: Mapping[str, str]) -> dict[str, str
         if name not in FIELDS:
             hint = did_you_mean(name, FIELDS)
             raise ValueError(f"no field is called '{name}'" + (f" ({hint})" if hint else ""))
-        if name not in row or name in ("extensions", "call_id", "pbx"):
+        if name not in row or name in _FOLLOWS:
             raise ValueError(_no_place(kind, direction, name))
         if name in ("duration", "talk_duration") and not _is_digits(value):
             raise ValueError(f"{name} is a whole number of seconds; not '{value}'")
@@ -153,6 +154,7 @@ def _is_digits(text: str) -> bool:
 
 def _no_place(kind: str, direction: str, name: str) -> str:
     ways = [way for event, way in LAYOUTS if event == kind and way and name in _row(event, way)]
+    ways = [] if name in _FOLLOWS else ways
     hint = f"; '{kind}' has it when it is {' or '.join(ways)}" if ways else ""
     return f"{_report(kind, direction)} has no place for {name}{hint}"
 

@@ -113,7 +113,8 @@ def _joined(
         elif isinstance(ext, dict) and "extid" in ext:
             extids.append((at, extid))
         else:
-            wrong = "'extid' is missing from ext" if isinstance(ext, dict) else "is not a mapping"
+            named = isinstance(ext, dict)
+            wrong = "'extid' is missing from ext" if named else f"{shown(ext)} is not a mapping"
             problems.append(ValueProblem(pointer(path), wrong))
     for i, (at, _) in enumerate(extids):
         origins[("ext", "extid", i)] = at

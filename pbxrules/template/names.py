@@ -37,7 +37,10 @@ class Names:
 
     def findings(self, references: Iterable[Reference]) -> list[Finding]:
         """What is wrong with *references*, each thing once."""
-        found = {one.message: one for reference in references for one in self._wrong(reference)}
+        found: dict[str, Finding] = {}
+        for reference in references:
+            for finding in self._wrong(reference):
+                found.setdefault(finding.message, finding)
         return list(found.values())
 
     def _wrong(self, reference: Reference) -> Iterator[Finding]:

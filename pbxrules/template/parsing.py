@@ -144,8 +144,8 @@ _CURES: Final[Mapping[str, str]] = {
     "'!'": "write 'not', or '!=' to compare",
     "'?'": "write 'a if test else b'",
     "'$'": "names stand by themselves: {{ caller }}",
-    "end of print statement": "a template is '{{ … }}'; '{{' itself is {{ '{{' }}",
     "end of template": "each '{{' needs its '}}'; '{{' itself is {{ '{{' }}",
+    "end of print statement": "a template is '{{ … }}'; '{{' itself is {{ '{{' }}",
 }
 """A part of Jinja2's message to what to do."""
 

@@ -64,12 +64,12 @@ def findings(parts: Sequence[Part]) -> list[Finding]:
     host = found[0].partition("://")[2]
     if len(parts) > 1 and found.end() == len(first):
         message = "the host and port of a URL are no templates"
-        return [_finding(message, "write them out, and '/' before the first '{{'", host)]
+        return [_finding(message, "write them out, and '/' before the first '{{'", found[0])]
     if "@" in host:
         return [_finding("a URL holds no user and password", "put them into 'headers'", "@")]
     form = _HOST.fullmatch(host)
     if form is None or int(form[1] or 0) > _LAST_PORT:
-        return [_finding("the URL's host and port are not host:port", "", host)]
+        return [_finding("the URL's host and port are not host:port", "", found[0])]
     return []
 
 

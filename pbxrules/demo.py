@@ -1,0 +1,286 @@
+"""The demo: six real calls, the example rules, a real subscriber, and what came of it."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import queue
+import socket
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from paho.mqtt import client as paho
+from paho.mqtt.enums import CallbackAPIVersion
+from rich.console import Console
+from rich.text import Text
+
+from pbxrules import config, logs, runs, sending, shipped
+from pbxrules.actions.mqtt import DEFAULT_PORTS, payload_bytes
+from pbxrules.app import App, load_snapshot
+from pbxrules.clock import Clock
+from pbxrules.config import Config
+from pbxrules.errors import ProblemsError, StoreError
+from pbxrules.loading import Snapshot
+from pbxrules.model import GiveUp
+from pbxrules.showing import actions, event_lines
+from pbxrules.store import reading
+from pbxrules.store.reading import EventRecord
+
+WAIT_S = 10.0
+POLL_S = 0.05
+Message = tuple[str, str]
+"""Topic and payload."""
+
+
+class DemoError(Exception):
+    """The demo can't go on; the message says why and what to do."""
+
+
+def run(*, listen: str, rules: str | None, mqtt: str | None, once: bool) -> int:
+    """Play the demo; the exit code: 0 if every message that the rules owe has arrived."""
+    console = Console(highlight=False, soft_wrap=True)
+    logs.start("warning", "logfmt")
+    logging.getLogger("amqtt").setLevel(logging.CRITICAL)
+    try:
+        with tempfile.TemporaryDirectory(prefix="pbxrules-demo-") as state:
+            return asyncio.run(_Demo(console, listen, rules, mqtt, Path(state)).play(once=once))
+    except (DemoError, ProblemsError, StoreError) as exc:
+        print(f"pbxrules: {exc}", file=sys.stderr)
+        return 2 if isinstance(exc, ProblemsError) else 1
+
+
+class _Demo:
+    def __init__(
+        self, console: Console, listen: str, rules: str | None, mqtt: str | None, state: Path
+    ) -> None:
+        self._console = console
+        self._listen = listen
+        self._rules = rules or str(shipped.folder("rules"))
+        self._mqtt = mqtt or os.environ.get("PBXRULES_MQTT_URL")
+        self._state = state
+        self._shown = 0
+
+    async def play(self, *, once: bool) -> int:
+        async with contextlib.AsyncExitStack() as stack:
+            url: str = self._mqtt or await stack.enter_async_context(_own_broker())
+            flags: dict[tuple[str | int, ...], str] = {
+                ("listen",): self._listen,
+                ("rules",): self._rules,
+                ("state",): str(self._state),
+                ("mqtt", "url"): url,
+            }
+            if not self._mqtt:
+                flags["mqtt", "protocol"] = "3.1.1"  # all that our own broker knows
+            settings = config.load(None, os.environ, flags)
+            snapshot = load_snapshot(settings)
+            app = App(settings, lambda: settings)
+            daemon = asyncio.create_task(app.run(snapshot))
+            await _until_ready(app, daemon, self._listen)
+            try:
+                subscriber = stack.enter_context(_Subscriber(settings))
+                await _connected(app, subscriber, url)
+                missing = await self._six(app, settings, snapshot, subscriber)
+                if not once:
+                    await self._stay(app, daemon, subscriber)
+            finally:
+                app.stop()
+                await daemon
+        return 1 if missing else 0
+
+    def _say(self, *pieces: tuple[str, str] | str) -> None:
+        self._console.print(Text.assemble(*pieces))
+
+    async def _six(
+        self, app: App, settings: Config, snapshot: Snapshot, subscriber: "_Subscriber"
+    ) -> int:
+        """Play the PBX's six reports; how many messages did not arrive."""
+        rules = len(snapshot.ruleset.rules)
+        broker = settings.mqtt["url"] + ("" if self._mqtt else ", our own")
+        self._say(("pbxrules ", "bold"), f"with {rules} rules of {self._rules}, broker {broker}\n")
+        fired = arrived = owed = 0
+        for path in sorted(shipped.folder("openvox").glob("*.http")):
+            sent = path.read_bytes()
+            self._say(("PBX ", "bold magenta"), (path.stem, "bold"), f"  {_body(sent)}")
+            await asyncio.to_thread(sending.exchange, app.addresses[0], sent)
+            record = await self._settled()
+            wanted = Counter(expected(record, snapshot, settings))
+            got = await subscriber.take(wanted)
+            self._show(record, got)
+            for topic, payload in (wanted - Counter(got)).elements():
+                self._say(("       ✗ never came: ", "bold red"), f"{topic} {payload}")
+            fired += sum(verdict.matched for verdict in record.verdicts)
+            arrived += (wanted & Counter(got)).total()
+            owed += wanted.total()
+            self._say("")
+        good = "bold green" if arrived == owed and fired else "bold red"
+        self._say((f"6 reports fired {fired} rules; {arrived} of {owed} messages arrived", good))
+        return owed - arrived if fired else 1
+
+    def _show(self, record: EventRecord, got: list[Message]) -> None:
+        for pieces in event_lines(record):
+            self._say(*((logs.escape(text), style) for text, style in pieces))
+        for topic, payload in got:
+            self._say(("       ⇐ ", "green"), (topic, "green"), f" {logs.escape(payload)}")
+
+    async def _settled(self) -> EventRecord:
+        """The next event, once nothing of it is owed any more or it took too long."""
+        deadline = asyncio.get_running_loop().time() + WAIT_S
+        while True:
+            records = await asyncio.to_thread(self._read)
+            late = asyncio.get_running_loop().time() > deadline
+            if records and (late or not _owed(records[0])):
+                self._shown = records[0].id
+                return records[0]
+            if late:
+                raise DemoError("the report did not become an event")
+            await asyncio.sleep(POLL_S)
+
+    def _read(self) -> list[EventRecord]:
+        with reading.opened(self._state / "pbxrules.db") as db:
+            return reading.events(db, after=self._shown)
+
+    async def _stay(
+        self, app: App, daemon: "asyncio.Task[None]", subscriber: "_Subscriber"
+    ) -> None:
+        """Show what comes, until Ctrl-C."""
+        host, port = app.addresses[0]
+        program = Path(sys.argv[0])
+        command = os.path.relpath(program) if program.is_absolute() else str(program)
+        self._say("\nSend a ring yourself, from another terminal:\n")
+        url = sending.url_of(host, port)
+        line = f"{command} send ring --extension 101 --caller 0301234 --trunk to-18-16-2"
+        self._say((f"  {line} --url {url}\n", "bold"))
+        self._say("Ctrl-C ends the demo.\n")
+        while not daemon.done() and not app.stopping:
+            for record in await asyncio.to_thread(self._read):
+                if _owed(record):
+                    break
+                self._shown = record.id
+                self._show(record, await subscriber.take(Counter()))
+            for topic, payload in await subscriber.take(Counter()):
+                self._say(("       ⇐ ", "green"), (topic, "green"), f" {logs.escape(payload)}")
+            await asyncio.sleep(0.2)
+
+
+def _owed(record: EventRecord) -> bool:
+    return any(action["state"] == "owed" for run in record.runs for action in actions(run))
+
+
+def _body(sent: bytes) -> str:
+    return sent.partition(b"\r\n\r\n")[2].decode()
+
+
+def expected(record: EventRecord, snapshot: Snapshot, settings: Config) -> Iterator[Message]:
+    """The messages that the rules owe for an event."""
+    now = Clock().now()
+    for run in record.runs:
+        program = snapshot.ruleset.by_id[run.rule].program
+        for place, step in enumerate(program.steps):
+            if step.verb != "mqtt":
+                continue
+            at = runs.at_step(run, program, place)
+            delivery = runs.delivery(
+                at, program, record.event, secrets=settings.secrets, store_id="", now=now
+            )
+            if not isinstance(delivery, GiveUp):
+                yield delivery.args["topic"], payload_bytes(delivery.args.get("payload")).decode()
+
+
+async def _until_ready(app: App, daemon: "asyncio.Task[None]", listen: str) -> None:
+    ready = asyncio.create_task(app.ready.wait())
+    await asyncio.wait([ready, daemon], return_when=asyncio.FIRST_COMPLETED)
+    if ready.done():
+        return
+    ready.cancel()
+    try:
+        await daemon
+    except OSError as exc:
+        raise DemoError(
+            f"{listen} can't be listened on: {exc.strerror}\n"
+            "Choose another: pbxrules demo --listen 127.0.0.1:8081\n"
+            '            or: make run ARGS="--listen 127.0.0.1:8081"'
+        ) from exc
+    raise DemoError("the daemon ended by itself")
+
+
+async def _connected(app: App, subscriber: "_Subscriber", url: str) -> None:
+    deadline = asyncio.get_running_loop().time() + WAIT_S
+    while not (app.status()["mqtt"] == "connected" and subscriber.subscribed):
+        if asyncio.get_running_loop().time() > deadline:
+            raise DemoError(f"no broker answers at {url}")
+        await asyncio.sleep(POLL_S)
+
+
+class _Subscriber:
+    """A real MQTT client that takes everything."""
+
+    def __init__(self, settings: Config) -> None:
+        found = settings.mqtt_settings("pbxrules-demo-subscriber")
+        assert found is not None
+        self._settings = found
+        self._messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self.subscribed = False
+
+    def __enter__(self) -> "_Subscriber":
+        url = urlsplit(self._settings.url)
+        self._client = paho.Client(CallbackAPIVersion.VERSION2)
+        if self._settings.username is not None:
+            self._client.username_pw_set(self._settings.username, self._settings.password)
+        self._client.on_connect = lambda client, *_: client.subscribe("#", qos=1)
+        self._client.on_subscribe = self._on_subscribe
+        self._client.on_message = self._on_message
+        self._client.connect_async(url.hostname or "", url.port or DEFAULT_PORTS[url.scheme])
+        self._client.loop_start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def _on_subscribe(self, *_: Any) -> None:
+        self.subscribed = True
+
+    def _on_message(self, _client: Any, _data: Any, message: paho.MQTTMessage) -> None:
+        if not message.retain and not message.topic.startswith("pbxrules/"):
+            text = message.payload.decode("utf-8", "replace")
+            self._messages.put((message.topic, text))
+
+    async def take(self, wanted: Counter[Message]) -> list[Message]:
+        """What came, once all of *wanted* is among it, or it took too long."""
+        deadline = asyncio.get_running_loop().time() + WAIT_S
+        got: list[Message] = []
+        while True:
+            with contextlib.suppress(queue.Empty):
+                while True:
+                    got.append(self._messages.get_nowait())
+            if not wanted - Counter(got) or asyncio.get_running_loop().time() > deadline:
+                return got
+            await asyncio.sleep(POLL_S)
+
+
+@contextlib.asynccontextmanager
+async def _own_broker() -> AsyncIterator[str]:
+    """A broker in this process; its URL."""
+    try:
+        from amqtt.broker import Broker
+    except ImportError as exc:
+        raise DemoError(
+            "the demo's own broker is not installed: pip install 'pbxrules[demo]',\n"
+            "or give one that runs: pbxrules demo --mqtt mqtt://127.0.0.1:1883"
+        ) from exc
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    plugins = {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}}
+    broker = Broker(
+        {"listeners": {"default": {"type": "tcp", "bind": f"127.0.0.1:{port}"}}, "plugins": plugins}
+    )
+    await broker.start()
+    try:
+        yield f"mqtt://127.0.0.1:{port}"
+    finally:
+        await broker.shutdown()
