@@ -199,7 +199,9 @@ def _read_program(
         return None
     # A step that the schema refuses hides nothing of what is wrong with the others.
     usable = [place for place in range(len(steps)) if file.usable((*path, "actions", place))]
-    source = _source(rule, usable, path, file.document, reading.language)
+    expires = rule.get("expires") if file.usable((*path, "expires")) else None
+    told = {**rule, "expires": expires or DEFAULT_EXPIRES}
+    source = _source(told, usable, path, file.document, reading.language)
     program, faults = _compiled(source, reading.language)
     for fault in faults:
         place = usable[int(fault.path[1])]
@@ -311,7 +313,7 @@ def _source(
     """The JSON that a run keeps of its rule."""
     return {
         "rule": rule.get("id", ""),
-        "expires": rule.get("expires", DEFAULT_EXPIRES),
+        "expires": rule["expires"],
         "variables": {**language.variables, **rule.get("variables", {})},
         "actions": [
             _plain_step(rule["actions"][place], (*path, "actions", place), document, language)

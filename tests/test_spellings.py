@@ -240,6 +240,12 @@ def test_errors_point_into_the_report_as_sent(
     assert refused(b'{"action":"RING","callid":"1",%s}' % parties) == problems
 
 
+def test_a_report_without_parties_is_looked_at_as_sent() -> None:
+    body = b'{"action":"ExtensionStatus","extension":[],"status":"Idle","ext":1,"ext":2,"call":3}'
+    assert refused(body) == [("/extension", "a list is not text or a whole number")]
+    assert event_of(body.replace(b"[]", b'"7"')).payload["ext"] == [1, 2]
+
+
 def test_a_report_full_of_errors_is_explained_in_bounded_time() -> None:
     many = [1] * 30_000
     assert len(refused({"action": "RING", "callid": "1", "ext": {"extid": many}})) == 100

@@ -2,9 +2,9 @@
 
 Python's ``json`` takes NaN, 1e999, repeated keys, lone surrogates and UTF-16, and a body
 nested 995 deep is a RecursionError.  So there are two readers.  The fast one is the C
-scanner with hooks that notice what they can't vouch for (2.8 microseconds for a RING).  Only
-then the careful one reads again: it knows where in the value it is, so that it can say
-all that is wrong at once, and it mends what may be mended.
+scanner with hooks that notice what they can't vouch for (3.7 microseconds for an inbound
+RING).  Only then the careful one reads again (14 for a repeated ``ext``): it knows where in
+the value it is, so that it can say all that is wrong at once, and it mends what may be mended.
 """
 
 import json

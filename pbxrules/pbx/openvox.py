@@ -44,14 +44,13 @@ def read(
         return _foreign(report, action, known, received_at)
     event = known.event
     payload = told = report
+    form: Plain | None = None
     if not is_plain(report):
         payload = unmarked(report)
         form = plain(report) if (event, "internal") in SOURCES else _unmoved(payload)
         told = form.report
-        if form.problems:
-            _refuse(form, known)
-    if not known.schema.is_valid(told):
-        _refuse(_unmoved(report) if told is payload else form, known)
+    if (form and form.problems) or not known.schema.is_valid(told):
+        _refuse(form or _unmoved(report), known)
     return Event(fields=_fields(event, event, action, told, received_at), payload=payload)
 
 

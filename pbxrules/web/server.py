@@ -7,7 +7,7 @@ line is read as ``POST / HTTP/1.1``; every other line that HTTP does not know is
 import asyncio
 import logging
 import socket
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from contextlib import suppress
 from typing import Any, cast
 
@@ -43,6 +43,7 @@ MAX_HEADER = 16 * 1024
 PATHS = ("/", "/events")
 
 _PATHLESS = b"POST HTTP/1.1\r\n"
+_WITH_PATH = b"POST / HTTP/1.1\r\n"
 _TORNADOS_400 = b"HTTP/1.1 400 Bad Request\r\n\r\n"
 _NOT_HTTP = answers.raw(answers.refused(ReportError(400, "The request is not HTTP/1.1")))
 
@@ -55,12 +56,12 @@ class ReportServer:
         self._exchanges = _Exchanges(intake)
         self._server = _Server(
             self._exchanges,
-            idle_connection_timeout=HEADER_TIMEOUT_S,
-            body_timeout=BODY_TIMEOUT_S,
             max_header_size=MAX_HEADER,
             max_body_size=MAX_DISCARDED,
             max_buffer_size=2 * MAX_DISCARDED,
         )
+        # Timeouts are ours (see _Exchange); the option itself can only be turned to an hour.
+        self._server.conn_params.header_timeout = None
 
     def listen(self, addresses: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
         """Open the ports; returns what they became (a port 0 is chosen by the system).
@@ -87,6 +88,7 @@ class ReportServer:
         """Answer what is in hand, and close all connections."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self._exchanges.all_answered(), grace_s)
+        self._exchanges.cut()
         await self._server.close_all_connections()
 
 
@@ -96,11 +98,8 @@ class _Server(HTTPServer):
     def handle_stream(self, stream: IOStream, address: Any) -> None:
         read_until_regex, write = stream.read_until_regex, stream.write
 
-        async def read_head(regex: bytes, max_bytes: int | None = None) -> bytes:
-            head = await read_until_regex(regex, max_bytes)
-            if head.startswith(_PATHLESS):
-                return b"POST / HTTP/1.1\r\n" + head[len(_PATHLESS) :]
-            return head
+        def read_head(regex: bytes, max_bytes: int | None = None) -> "asyncio.Future[bytes]":
+            return _with_path(read_until_regex(regex, max_bytes))
 
         def write_with_words(data: bytes | memoryview) -> "asyncio.Future[None]":
             return write(_NOT_HTTP if data == _TORNADOS_400 else data)
@@ -111,52 +110,119 @@ class _Server(HTTPServer):
         super().handle_stream(stream, address)
 
 
+def _with_path(reading: "Awaitable[bytes]") -> "asyncio.Future[bytes]":
+    """The head of a request, with a path where the PBX's line has none.
+
+    No coroutine, for a task costs as much as all the rest of reading a head.
+    """
+    read = cast("asyncio.Future[bytes]", reading)
+    head: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    def pass_on(read: "asyncio.Future[bytes]") -> None:
+        if head.done() or read.cancelled():
+            head.cancel()
+        elif (trouble := read.exception()) is not None:
+            head.set_exception(trouble)
+        else:
+            data = read.result()
+            pathless = data.startswith(_PATHLESS)
+            head.set_result(_WITH_PATH + data[len(_PATHLESS) :] if pathless else data)
+
+    if read.done():
+        pass_on(read)
+    else:
+        read.add_done_callback(pass_on)
+    return head
+
+
 class _Exchanges(HTTPServerConnectionDelegate):
     """The requests under way."""
 
     def __init__(self, intake: Intake) -> None:
         self.intake = intake
-        self._open = 0
+        self.loop = asyncio.get_running_loop()
+        self._open: set[_Exchange] = set()
         self._idle = asyncio.Event()
         self._idle.set()
 
     def start_request(self, server_conn: object, request_conn: HTTPConnection) -> "_Exchange":
         return _Exchange(self, cast("HTTP1Connection", request_conn))
 
-    def began(self) -> None:
-        self._open += 1
+    def began(self, exchange: "_Exchange") -> None:
+        self._open.add(exchange)
         self._idle.clear()
 
-    def ended(self) -> None:
-        self._open -= 1
+    def ended(self, exchange: "_Exchange") -> None:
+        self._open.discard(exchange)
         if not self._open:
             self._idle.set()
 
     async def all_answered(self) -> None:
         await self._idle.wait()
 
+    def cut(self) -> None:
+        """Close what is still not answered."""
+        for exchange in list(self._open):
+            exchange.cut()
+
 
 class _Exchange(HTTPMessageDelegate):
-    """One request and its answer."""
+    """One request and its answer.
+
+    The PBX closes its connection after each report.  So such a request leaves Tornado's
+    machinery once its head is read: what is left is to read a number of bytes, to write
+    the answer and to close, in half the time.  Every other form of request goes on there.
+    """
 
     def __init__(self, exchanges: _Exchanges, connection: HTTP1Connection) -> None:
         self._exchanges = exchanges
         self._connection = connection
+        self._stream: IOStream = connection.stream
+        self._detached = False
         self._refusal: Answer | None = None
         self._chunks: list[bytes] = []
         self._size = 0
-        self._open = False
+        # One timer of ours: Tornado's timeouts make a future and a task for each.
+        self._timer = exchanges.loop.call_later(HEADER_TIMEOUT_S, self._stream.close)
 
     def headers_received(
         self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
     ) -> None:
-        self._exchanges.began()
-        self._open = True
+        self._timer.cancel()
+        self._exchanges.began(self)
         line = cast("RequestStartLine", start_line)
         self._refusal = _route(line.method, line.path.partition("?")[0])
         length = headers.get("Content-Length", "")
-        if length.isascii() and length.isdigit() and int(length[:20]) > MAX_DISCARDED:
-            self._close_with(_too_large())
+        size = int(length) if length.isascii() and length.isdigit() and len(length) < 16 else -1
+        if size > MAX_DISCARDED or (len(length) >= 16 and length.isdigit()):  # noqa: PLR2004
+            self._connection.detach()
+            self._detached = True
+            self._answer(_too_large())
+        elif size >= 0 and _ends_after(headers):
+            self._connection.detach()
+            self._detached = True
+            self._read_body(size)
+        else:
+            self._arm()
+
+    def _arm(self) -> None:
+        self._timer = self._exchanges.loop.call_later(BODY_TIMEOUT_S, self._stream.close)
+
+    def _read_body(self, size: int) -> None:
+        reading = cast("asyncio.Future[bytes]", self._stream.read_bytes(size))
+        if reading.done():
+            self._have_body(reading)
+        else:
+            self._arm()
+            reading.add_done_callback(self._have_body)
+
+    def _have_body(self, reading: "asyncio.Future[bytes]") -> None:
+        self._timer.cancel()
+        if reading.cancelled() or reading.exception() is not None:
+            self._end()
+            return
+        self.data_received(reading.result())
+        self.finish()
 
     def data_received(self, chunk: bytes) -> None:
         self._size += len(chunk)
@@ -164,6 +230,7 @@ class _Exchange(HTTPMessageDelegate):
             self._chunks.append(chunk)
 
     def finish(self) -> None:
+        self._timer.cancel()
         if self._refusal is not None:
             self._answer(self._refusal)
         elif self._size > MAX_BODY:
@@ -173,6 +240,11 @@ class _Exchange(HTTPMessageDelegate):
 
     def on_connection_close(self) -> None:
         # What is accepted stays accepted; only nobody reads the answer.
+        self._timer.cancel()
+        self._end()
+
+    def cut(self) -> None:
+        self._stream.close()
         self._end()
 
     def _take(self, body: bytes) -> None:
@@ -188,8 +260,19 @@ class _Exchange(HTTPMessageDelegate):
             self._answer(answers.accepted(fate))
 
     def _answer(self, answer: Answer) -> None:
-        if not self._open:
-            return
+        if self._stream.closed():
+            pass
+        elif self._detached:
+            writing = self._stream.write(answers.raw(answer))
+            if self._stream.writing():
+                writing.add_done_callback(lambda _: self._stream.close())
+            else:
+                self._stream.close()
+        else:
+            self._answer_by_tornado(answer)
+        self._end()
+
+    def _answer_by_tornado(self, answer: Answer) -> None:
         headers = HTTPHeaders({"Content-Type": answer.content_type})
         headers["Content-Length"] = str(len(answer.body))
         for name, value in answer.headers:
@@ -198,18 +281,18 @@ class _Exchange(HTTPMessageDelegate):
         connection = self._connection
         connection.write_headers(start, headers, answer.body).add_done_callback(_seen)
         connection.finish()
-        self._end()
-
-    def _close_with(self, answer: Answer) -> None:
-        """Answer at once, read no more, and close."""
-        stream = self._connection.detach()
-        stream.write(answers.raw(answer)).add_done_callback(lambda _: stream.close())
-        self._end()
 
     def _end(self) -> None:
-        if self._open:
-            self._open = False
-            self._exchanges.ended()
+        self._exchanges.ended(self)
+
+
+def _ends_after(headers: HTTPHeaders) -> bool:
+    """Whether the connection ends with this request, and nothing about its body is special."""
+    return (
+        headers.get("Connection", "").lower() == "close"
+        and "Transfer-Encoding" not in headers
+        and "Expect" not in headers
+    )
 
 
 def _seen(writing: "asyncio.Future[None]") -> None:
