@@ -1,6 +1,7 @@
 """The daemon: its parts put together, its signals, its beginning and its end."""
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -85,7 +86,9 @@ class App:
         loop = asyncio.get_running_loop()
         settings = self._settings
         clock = Clock()
-        store = SqliteStore(settings.state, keep=settings.keep, call=loop.call_soon_threadsafe)
+        store = SqliteStore(
+            settings.state, keep=settings.keep, call=loop.call_soon_threadsafe, soon=loop.call_soon
+        )
         try:
             await self._serve(snapshot, store, clock)
         finally:
@@ -122,6 +125,7 @@ class App:
         pings = asyncio.get_running_loop().create_task(self._ping(store))
         self._handle_signals()
         self._tell_ready(snapshot)
+        _spare_the_collector()
         await self._stop.wait()
         self._notifier.tell(STOPPING=1, STATUS="stopping")
         logger.info("stopping")
@@ -209,6 +213,13 @@ class App:
     def _read_anew(self) -> tuple[Config, Snapshot]:
         settings = self._reread()
         return settings, load_snapshot(settings)
+
+
+def _spare_the_collector() -> None:
+    """Leave what stays (rules, modules) out of garbage collection: 6 % of a report's time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
 
 
 def serve(reread: Callable[[], Config], settings: Config, snapshot: Snapshot) -> int:

@@ -147,12 +147,8 @@ def _add_variables(
         where = Location(name)
         if name not in known:
             message = f"'{name}' is no key of the configuration"
-            hint = did_you_mean(name.lower(), [key.lower() for key in known]).upper()
-            problems.append(
-                Problem(
-                    where, "unknown-variable", message, hint.replace("DID YOU MEAN", "did you mean")
-                )
-            )
+            hint = did_you_mean(name, known)
+            problems.append(Problem(where, "unknown-variable", message, hint))
             continue
         path = known[name]
         places[path] = where

@@ -1,7 +1,5 @@
 """Decide what an event starts: pure, and the same for the daemon and for every tool."""
 
-from collections.abc import Mapping
-
 from pbxrules.conditions.fields import value_of
 from pbxrules.model import Decision, Event, Trigger, Verdict
 from pbxrules.rules import RuleSet
@@ -40,10 +38,10 @@ def _first_missed(trigger: Trigger, event: Event) -> tuple[str, str] | None:
     return None
 
 
-def words(because: tuple[str, str], fields: Mapping[str, object]) -> str:
+def words(because: tuple[str, str], event: Event) -> str:
     """A miss as a person reads it: ``extension is 102, wanted 101``."""
     field, wanted = because
-    value = fields.get(field)
+    value = value_of(event, field)
     if isinstance(value, tuple):
         value = ", ".join(map(str, value))
     return f"{field} is {'absent' if value is None else value}, wanted {wanted}"

@@ -110,7 +110,8 @@ class Intake:
                 status=error.status,
                 title=error.title,
                 errors=error.errors,
-            )
+            ),
+            self._recover_from,
         )
 
     def _take(  # noqa: PLR0913 - all that is known of a new report
@@ -182,6 +183,7 @@ class Intake:
             reply(_receipt(seen, duplicate=place > 0) if fate is None else fate)
         if fate is not None:
             return
+        self._resends.settle(seen)
         _log(accepted)
         for run, rule in begun:
             self._dispatcher.hold(run, accepted.event, rule.program)
@@ -190,14 +192,20 @@ class Intake:
         waiting = self._waiting.get(seen.id)
         if waiting is not None:
             waiting.append(reply)
+            # Over a restart, too, the span counts from when the PBX asked last.
+            self._store.put(SeenAgain(event_id=seen.id, at=now), self._recover_from)
             return
 
         def written(fate: StoreError | None) -> None:
-            if fate is not None:
-                self._store.recover()
+            self._recover_from(fate)
             reply(_receipt(seen, duplicate=True) if fate is None else fate)
 
         self._store.put(SeenAgain(event_id=seen.id, at=now), written)
+
+    def _recover_from(self, fate: StoreError | None) -> None:
+        """Let the store go on after a loss that nothing here rests on."""
+        if fate is not None:
+            self._store.recover()
 
 
 def _receipt(seen: Seen, *, duplicate: bool) -> Receipt:

@@ -40,7 +40,7 @@ FIELD_HINTS = {
     "from": "caller", "to": "callee", "number": "caller", "caller_id": "caller", "phone": "extension",
     "ext": "extension", "extid": "extension", "exten": "extension", "callid": "call_id",
     "sn": "pbx", "platform": "event", "entity_id": "extension", "type": "event", "dialed": "dialled",
-    "line": "trunk", "group": "in",
+    "line": "trunk", "group": "in", "payload": "payload.NAME",
 }  # fmt: skip
 """Words of other systems, and ours for them."""
 

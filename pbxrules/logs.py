@@ -7,6 +7,7 @@ line, begin a field or move a terminal's cursor.
 import json
 import logging
 import os
+import re
 import sys
 from collections.abc import Mapping
 from typing import TextIO
@@ -30,13 +31,15 @@ def escape(text: str) -> str:
     )
 
 
+_PLAIN = re.compile(r"[!#-<>-\[\]-~]+")
+"""ASCII without space, quote, ``=`` and backslash."""
+
+
 def _logfmt_value(value: object) -> str:
-    if isinstance(value, list | tuple):
-        value = ",".join(map(str, value))
-    text = escape(str(value))
-    if text and not set(text) & set(' "=\\'):
+    text = ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    if _PLAIN.fullmatch(text):
         return text
-    return '"' + text.replace('"', '\\"') + '"'
+    return '"' + escape(text).replace('"', '\\"') + '"'
 
 
 class Formatter(logging.Formatter):

@@ -79,8 +79,6 @@ class Resends:
         """Remember an accepted report, and forget those that are too old or too many."""
         if seen.subject is not None:
             seen.before = self._statuses.get(seen.subject)
-            if seen.before is not None:
-                seen.before.before = None
             self._statuses[seen.subject] = seen
             self._statuses.move_to_end(seen.subject)
             if len(self._statuses) > MAX_REMEMBERED:
@@ -96,14 +94,26 @@ class Resends:
                 break
             del reports[oldest.digest]
 
+    def settle(self, seen: Seen) -> None:
+        """The report is on disk: no status before it can become the last one again."""
+        seen.before = None
+
     def forget(self, seen: Seen) -> None:
         """Forget a report that could not be written: it was never seen."""
         if seen.subject is not None:
-            if self._statuses.get(seen.subject) is not seen:
-                return
-            if seen.before is None:
-                del self._statuses[seen.subject]
-            else:
-                self._statuses[seen.subject] = seen.before
+            self._forget_status(seen, seen.subject)
         elif self._by_span[seen.resend_s].get(seen.digest) is seen:
             del self._by_span[seen.resend_s][seen.digest]
+
+    def _forget_status(self, seen: Seen, subject: str) -> None:
+        later = self._statuses.get(subject)
+        if later is not seen:
+            # Others came behind it, and wait for their own commits.
+            while later is not None and later.before is not seen:
+                later = later.before
+            if later is not None:
+                later.before = seen.before
+        elif seen.before is None:
+            del self._statuses[subject]
+        else:
+            self._statuses[subject] = seen.before

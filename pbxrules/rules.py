@@ -133,12 +133,13 @@ def _read_groups(file: _File, reading: _Reading) -> None:
 
 def _first(file: _File, reading: _Reading, kind: str, name: str, path: Path) -> bool:
     """Whether *name* was not given before; a problem where it was."""
-    where = str(file.document.key_place(path))
+    at_key = kind != "id"
+    where = str(file.document.key_place(path) if at_key else file.document.place(path))
     before = reading.firsts.setdefault((kind, name), where)
     if before == where:
         return True
     fault = _Fault(path, f"duplicate-{kind}", f"the {kind} '{name}' stands also at {before}")
-    reading.add(file.document, [fault], at_key=kind != "id")
+    reading.add(file.document, [fault], at_key=at_key)
     return False
 
 
@@ -275,10 +276,11 @@ def _read_test(
 
 
 def _unknown_field(name: str, path: Path, language: Language) -> _Fault | None:
-    if name in language.fields or (name.startswith("payload.") and not name.endswith(".")):
+    first, *members = name.split(".")
+    if name in language.fields or (first == "payload" and members and all(members)):
         return None
-    if name in language.field_hints:
-        hint = f"say '{language.field_hints[name]}'"
+    if first in language.field_hints:
+        hint = f"say '{language.field_hints[first]}'"
     else:
         hint = did_you_mean(name, [*language.fields, "for", "until", "count"])
     return _Fault(path, "unknown-field", f"no event has a field '{name}'", hint)

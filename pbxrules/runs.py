@@ -110,7 +110,7 @@ def expired(run: Run, now: Moment) -> bool:
 
 def expire(run: Run, program: Program, now: Moment) -> Run:
     """The run, with its owed step given up as *expired*."""
-    tries = f" after {run.attempt} tries" if run.attempt else ", never tried"
+    tries = f" after {_tries(run)}" if run.attempt else ", never tried"
     reason = f"not done within {run.expires_s:g} s{tries}"
     return _settle(run, program, "expired", reason, now)
 
@@ -154,15 +154,18 @@ def _again(run: Run, program: Program, outcome: TryAgain, now: Moment, jitter: f
     step = step_of(run, program)
     retry = step.retry
     if retry.attempts is not None and run.attempt >= retry.attempts:
-        tries = f" ({run.attempt} tries)" if run.attempt > 1 else ""
+        tries = f" ({_tries(run)})" if run.attempt > 1 else ""
         return _settle(run, program, "failed", outcome.reason + tries, now)
     doubled = retry.delay_s * 2 ** min(run.attempt - 1, 30)
     delay_s = min(doubled, retry.max_delay_s) * (0.5 + 0.5 * jitter)
     if run.expires_s is not None and now.since(run.due) + delay_s >= run.expires_s:
-        return _settle(
-            run, program, "expired", f"{outcome.reason} ({run.attempt} tries, no time left)", now
-        )
+        reason = f"{outcome.reason} ({_tries(run)}, no time left)"
+        return _settle(run, program, "expired", reason, now)
     return replace(run, next_try=now.after(delay_s))
+
+
+def _tries(run: Run) -> str:
+    return "1 try" if run.attempt == 1 else f"{run.attempt} tries"
 
 
 def _settle(

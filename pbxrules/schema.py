@@ -30,7 +30,7 @@ class Mismatch:
     message: str
     hint: str = ""
     key: str | None = None
-    """The unknown key, where that is what is wrong."""
+    """The key, where that is what is wrong, and not its value."""
 
 
 class Schema:
@@ -57,13 +57,21 @@ class Schema:
         found = [
             m for error in islice(_errors(self.document, value), limit) for m in _explain(error)
         ]
+        # What is of the wrong kind needs no second word about what it is.
+        kinds = {m.path for m in found if m.code == "wrong-type"}
+        found = [m for m in found if m.code == "wrong-type" or m.path not in kinds]
         return list({(m.path, m.code, m.message): m for m in found}.values()) or [
             Mismatch(path=(), code="wrong-value", message="is not what its schema asks for")
         ]
 
 
-def _errors(document: Mapping[str, Any], value: Any) -> Iterator["ValidationError"]:
+def _matches(pattern: str, text: str) -> bool:
     import re2
+
+    return re2.search(pattern, text) is not None
+
+
+def _errors(document: Mapping[str, Any], value: Any) -> Iterator["ValidationError"]:
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import ValidationError
     from jsonschema.validators import extend
@@ -71,7 +79,7 @@ def _errors(document: Mapping[str, Any], value: Any) -> Iterator["ValidationErro
 
     def linear(_: Any, pattern: str, text: Any, __: Any) -> Iterator[ValidationError]:
         # Python's re backtracks for seconds, and its $ matches before a newline.
-        if isinstance(text, str) and not re2.search(pattern, text):
+        if isinstance(text, str) and not _matches(pattern, text):
             yield ValidationError(f"{text!r} does not match {pattern!r}")
 
     explainer: Any = extend(Draft202012Validator, {"pattern": linear})  # type: ignore[no-untyped-call]
@@ -147,7 +155,11 @@ def _wrong_type(path: Path, error: Any) -> Iterator[Mismatch]:
     words = " or ".join(_TYPES[name] for name in names)
     hint = ""
     if names == ["string"] and isinstance(error.instance, int | float):
-        hint = "put it in quotes"
+        schema: Any = error.schema
+        if "x-wanted" in schema and not _matches(schema.get("pattern", ""), str(error.instance)):
+            words = schema["x-wanted"]
+        else:
+            hint = "put it in quotes"
     yield Mismatch(
         path=path,
         code="wrong-type",
@@ -158,10 +170,12 @@ def _wrong_type(path: Path, error: Any) -> Iterator[Mismatch]:
 
 def _not_listed(path: Path, error: Any) -> Iterator[Mismatch]:
     options = [str(option) for option in error.validator_value]
+    wanted = error.schema.get("x-wanted")
+    words = f"is not {wanted}" if wanted else f"is none of {', '.join(options)}"
     yield Mismatch(
         path=path,
         code="wrong-value",
-        message=f"{shown(error.instance)} is none of {', '.join(options)}",
+        message=f"{shown(error.instance)} {words}",
         hint=did_you_mean(str(error.instance), options),
     )
 
@@ -169,6 +183,9 @@ def _not_listed(path: Path, error: Any) -> Iterator[Mismatch]:
 def _bound(words: str) -> Callable[[Path, Any], Iterator[Mismatch]]:
     def explain(path: Path, error: Any) -> Iterator[Mismatch]:
         message = f"{shown(error.instance)} {words} {error.validator_value}"
+        if not error.instance and not isinstance(error.instance, int | float):
+            kind = {list: "list", dict: "mapping"}.get(type(error.instance), "text")
+            message = f"this {kind} is empty"
         yield Mismatch(path=path, code="wrong-value", message=message)
 
     return explain
@@ -178,7 +195,8 @@ def _pattern(path: Path, error: Any) -> Iterator[Mismatch]:
     schema: Any = error.schema
     wanted = schema.get("x-wanted") or f"of the form {error.validator_value}"
     message = f"{shown(error.instance)} is not {wanted}"
-    yield Mismatch(path=path, code="wrong-value", message=message)
+    key = error.instance if "propertyNames" in error.absolute_schema_path else None
+    yield Mismatch(path=path, code="wrong-value", message=message, key=key)
 
 
 _WORDS: Mapping[str, Callable[[Path, Any], Iterator[Mismatch]]] = {

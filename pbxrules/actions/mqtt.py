@@ -37,7 +37,6 @@ logger = logging.getLogger("pbxrules.mqtt")
 
 STATUS_TOPIC = "pbxrules/status"
 MAX_IN_FLIGHT = 100
-MAX_LEVELS = 200
 BACK_OFF_S = (0.5, 30.0)
 CONNECT_TIMEOUT_S = 5.0
 BLAME_S = 2.0
@@ -89,6 +88,9 @@ class Mqtt:
         self._careful = 0
         """How many messages are still to be sent one at a time."""
         self._strikes: dict[str, int] = {}
+        self._announcing: int | None = None
+        """The packet id of our status, until it is acknowledged."""
+        self._spoke_5 = False
         self._max_packet: int | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -100,13 +102,15 @@ class Mqtt:
     @property
     def connected(self) -> bool:
         """Whether the broker is there."""
-        return self._connected
+        return self._connected and not self._lost.is_set()
 
     def ready(self) -> bool:
         """Whether a message may be published now."""
         if self._settings is None:
             return True
-        return self._connected and not (self._careful and self._in_flight)
+        sent = len(self._in_flight) + (self._announcing is not None)
+        alone = self._careful and self._in_flight
+        return self.connected and sent < self.concurrency and not alone
 
     def perform(self, delivery: Delivery) -> "asyncio.Future[Outcome]":
         """Publish; the outcome comes with the broker's acknowledgement."""
@@ -120,18 +124,22 @@ class Mqtt:
         assert client is not None
         args = delivery.args
         payload = payload_bytes(args.get("payload"))
-        if self._max_packet is not None and len(payload) + 1024 > self._max_packet:
-            reason = f"{len(payload)} bytes are more than the broker takes"
-            outcome.set_result(GiveUp(reason=reason))
-            return outcome
+        properties = _properties(delivery) if self._version == 5 else None
+        if properties is not None and self._max_packet is not None:
+            size = _packet_size(args["topic"], payload, properties)
+            if size > self._max_packet:
+                reason = f"{size} bytes are more than the {self._max_packet} that the broker takes"
+                outcome.set_result(GiveUp(reason=reason))
+                return outcome
         info = client.publish(
             args["topic"],
             payload,
             qos=args.get("qos", 1),
             retain=args.get("retain", False),
-            properties=_properties(delivery) if self._version == 5 else None,
+            properties=properties,
         )
-        if info.is_published():
+        # Where the connection is lost just now, what was tried over it is owed still.
+        if info.rc == paho.MQTT_ERR_SUCCESS and info.is_published():
             outcome.set_result(Done())
         else:
             self._in_flight[info.mid] = _InFlight(delivery, outcome, loop.time())
@@ -141,16 +149,11 @@ class Mqtt:
     def _unfit(self, delivery: Delivery) -> Outcome | None:
         if self._settings is None:
             return GiveUp(reason="no broker is configured (mqtt: url)")
-        if not self._connected:
+        if not self.connected:
             return TryAgain(reason="the broker is not there", at_once=True)
         if self._strikes.get(delivery.id, 0) >= 2:
             del self._strikes[delivery.id]
             return GiveUp(reason="the broker dropped the connection over it, twice")
-        topic = delivery.args["topic"]
-        if topic.count("/") >= MAX_LEVELS:
-            return GiveUp(reason=f"the topic has more than {MAX_LEVELS} levels")
-        if not topic.isprintable():
-            return GiveUp(reason="the topic has characters that brokers refuse")
         return None
 
     async def close(self) -> None:
@@ -200,21 +203,29 @@ class Mqtt:
         sock = client.socket()
         if sock is None:
             return "the broker closed the connection"
+        # Not before: while it opens, it calls them on the other thread.
+        client.on_disconnect = self._on_disconnect
+        client.on_socket_close = self._on_socket_close
         loop.add_reader(sock, self._readable, client)
         self._write_rest()
         try:
             reason = await asyncio.wait_for(self._connack, CONNECT_TIMEOUT_S)
         except TimeoutError:
-            self._other_version("no answer")
+            self._perhaps_old("no answer")
             return "no answer"
         except ConnectionError:
-            self._other_version("the broker closed the connection")
+            self._perhaps_old("the broker closed the connection")
             return "the broker closed the connection"
         if reason.is_failure:
             if "protocol" in str(reason).lower():
                 self._other_version(str(reason))
             return str(reason)
         return None
+
+    def _perhaps_old(self, why: str) -> None:
+        """Old brokers know no better way to refuse MQTT 5; one that spoke it is only busy."""
+        if not self._spoke_5:
+            self._other_version(why)
 
     def _other_version(self, why: str) -> None:
         assert self._settings is not None
@@ -247,7 +258,6 @@ class Mqtt:
             client.ws_set_options(path=url.path or "/mqtt")
         client.will_set(STATUS_TOPIC, "offline", qos=1, retain=True)
         client.on_connect = self._on_connect
-        client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
         return client
 
@@ -284,14 +294,15 @@ class Mqtt:
         if self._connected:
             logger.warning("broker lost", extra={"fields": self._where() | {"reason": reason}})
         self._connected = False
+        self._announcing = None
         if client is not None:
             client.on_disconnect = client.on_connect = client.on_publish = None
             sock = client.socket()
-            if sock is not None:
-                asyncio.get_running_loop().remove_reader(sock)
-                asyncio.get_running_loop().remove_writer(sock)
             client.disconnect()
-            self._close(sock)
+            if sock is not None:
+                self._forget(sock)
+                with contextlib.suppress(OSError):
+                    sock.close()
         dropped, self._in_flight = self._in_flight, {}
         self._careful = max(self._careful, len(dropped))
         if len(dropped) == 1:
@@ -303,12 +314,20 @@ class Mqtt:
                 sent.outcome.set_result(TryAgain(reason=reason, at_once=True))
 
     @staticmethod
-    def _close(sock: Any) -> None:
-        if sock is not None:
-            with contextlib.suppress(OSError):
-                sock.close()
+    def _forget(sock: Any) -> None:
+        """Have the loop watch *sock* no longer; to be done before it is closed.
+
+        The next connection, ours or the PBX's, gets its number, and a selector that still
+        knows the number watches nothing: reports hung until their sender gave up.
+        """
+        if sock.fileno() >= 0:
+            asyncio.get_running_loop().remove_reader(sock)
+            asyncio.get_running_loop().remove_writer(sock)
 
     # --- paho's callbacks, all on the loop's thread ----------------------------------------
+
+    def _on_socket_close(self, _client: paho.Client, _data: Any, sock: Any) -> None:
+        self._forget(sock)
 
     def _readable(self, client: paho.Client) -> None:
         while client is self._client:
@@ -333,7 +352,8 @@ class Mqtt:
             client.loop_write()
             if client.want_write():
                 return
-        asyncio.get_running_loop().remove_writer(sock)
+        if sock.fileno() >= 0:
+            asyncio.get_running_loop().remove_writer(sock)
 
     def _on_connect(
         self, client: paho.Client, _data: Any, _flags: Any, reason: ReasonCode, properties: Any
@@ -346,13 +366,14 @@ class Mqtt:
         self.concurrency = min(MAX_IN_FLIGHT, at_once)
         self._max_packet = getattr(properties, "MaximumPacketSize", None)
         self._connected = True
+        self._spoke_5 = self._spoke_5 or self._version == 5
         version = "3.1.1" if self._version == 4 else "5"
         logger.info("broker connected", extra={"fields": self._where() | {"version": version}})
         asyncio.get_running_loop().call_soon(self._announce, client)
 
     def _announce(self, client: paho.Client) -> None:
         if client is self._client and self._connected:
-            client.publish(STATUS_TOPIC, "online", qos=1, retain=True)
+            self._announcing = client.publish(STATUS_TOPIC, "online", qos=1, retain=True).mid
             self._write_rest()
             self._on_ready()
 
@@ -366,6 +387,9 @@ class Mqtt:
     def _on_publish(
         self, _client: paho.Client, _data: Any, mid: int, reason: Any, _properties: Any
     ) -> None:
+        if mid == self._announcing:
+            self._announcing = None
+            self._on_ready()
         sent = self._in_flight.pop(mid, None)
         if sent is None or sent.outcome.done():
             return
@@ -400,6 +424,12 @@ def _properties(delivery: Delivery) -> _Packed:
         packed += b"\x02" + struct.pack("!I", min(max(1, math.ceil(delivery.left_s)), 0xFFFFFFFF))
     assert len(packed) < 128, "one byte holds the length"
     return _Packed(bytes([len(packed)]) + packed)
+
+
+def _packet_size(topic: str, payload: bytes, properties: _Packed) -> int:
+    """The bytes of a PUBLISH packet of MQTT 5, counted with a packet id in any case."""
+    rest = 2 + len(topic.encode()) + 2 + len(properties.pack()) + len(payload)
+    return 1 + sum(rest >= limit for limit in (1, 1 << 7, 1 << 14, 1 << 21)) + rest
 
 
 def payload_bytes(value: Any) -> bytes:

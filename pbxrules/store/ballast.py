@@ -23,8 +23,11 @@ class Ballast:
         """Fill the file if the disk has twice its room; whether it is held."""
         with contextlib.suppress(OSError):
             if not self._held and self._free() >= 2 * SIZE:
-                with self._path.open("wb") as file:
-                    os.posix_fallocate(file.fileno(), 0, SIZE)
+                file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+                try:
+                    os.posix_fallocate(file, 0, SIZE)
+                finally:
+                    os.close(file)
                 self._held = True
         return self._held
 

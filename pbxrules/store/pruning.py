@@ -39,14 +39,26 @@ class Pruner:
         )
         (self._refused,) = db.execute("SELECT count(*) FROM refused").fetchone()
 
-    def prune(self) -> None:
-        """Delete one chunk of what is no longer kept; events with open runs stay."""
+    def prune(self, *, full: bool = False) -> bool:
+        """Delete one chunk of what is no longer kept; events with open runs stay.
+
+        Args:
+            full: There is no room for a commit; if it is our own bound, make some.
+
+        Returns:
+            Whether there was such a chunk.
+        """
         (newest,) = self._db.execute("SELECT max(id) FROM events").fetchone()
         if newest is None:
-            return
-        end = min(self._cursor + CHUNK, self._first_kept(newest))
+            return False
+        bound = 0.5 if full else 0.9
+        end = self._end(newest, bound)
         if end <= self._cursor:
-            return
+            # Once more from the oldest: of what was passed by, nothing may be owed any more.
+            (self._cursor,) = self._db.execute("SELECT min(id) FROM events").fetchone()
+            end = self._end(newest, bound)
+        if end <= self._cursor:
+            return False
         runs = (self._cursor * RUNS_PER_EVENT, end * RUNS_PER_EVENT)
         self._db.execute("BEGIN IMMEDIATE")
         self._db.execute("INSERT OR REPLACE INTO meta VALUES ('last_event_id', ?)", (str(newest),))
@@ -58,8 +70,18 @@ class Pruner:
         )
         self._db.execute("COMMIT")
         self._cursor = end
+        return True
 
-    def _first_kept(self, newest: int) -> int:
+    def _end(self, newest: int, bound: float) -> int:
+        """The end of the next chunk: the id of the first event that stays."""
+        chunk = self._db.execute(
+            "SELECT id FROM events WHERE id >= ? ORDER BY id LIMIT 1 OFFSET ?",
+            (self._cursor, CHUNK),
+        ).fetchone()
+        chunk_end: int = chunk[0] if chunk else newest
+        return min(chunk_end, self._first_kept(newest, chunk_end, bound))
+
+    def _first_kept(self, newest: int, chunk_end: int, bound: float) -> int:
         keep = self._keep
         too_many = newest - keep.events + 1
         # The wall clock of the machine: history is counted in days.
@@ -71,8 +93,8 @@ class Pruner:
         first = max(too_many, old[0] if old else newest)
         (pages,) = self._db.execute("PRAGMA page_count").fetchone()
         (free,) = self._db.execute("PRAGMA freelist_count").fetchone()
-        if pages - free > 0.9 * self._max_pages:
-            first = max(first, self._cursor + CHUNK)
+        if pages - free > bound * self._max_pages:
+            first = max(first, chunk_end)
         return min(first, newest)
 
     def bound_refused(self) -> None:

@@ -10,11 +10,13 @@ fight the loop's thread for it at every row.
 import contextlib
 import fcntl
 import itertools
+import logging
 import os
 import queue
 import sqlite3
 import threading
 import uuid
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,11 +47,17 @@ from pbxrules.store.rows import (
     to_json,
 )
 
+logger = logging.getLogger("pbxrules.store")
+
 MAX_BATCH = 256
 MAX_WAITING = 20_000
 """Refused reports beyond this many waiting changes are not kept: nobody waits for them."""
-PRUNE_EVERY = 64
-"""Commits between two looks at what is too old."""
+MAX_ROWS = 32
+"""Of one statement: a statement of each size stays prepared."""
+LAZY_S = 0.05
+"""How long an outcome that nobody waits for may wait for a commit to go along with."""
+PRUNE_EVERY = 256
+"""Changes written between two looks at what is too old; a look deletes more than that."""
 RETRY_S = 1.0
 """How often outcomes that could not be written are tried again."""
 
@@ -61,43 +69,64 @@ class _Put:
     marker: str = ""
 
 
+_LAZY = _Put(None, None, "lazy")
+"""Says that outcomes wait which may go along with the next commit."""
 _Answer = tuple[Settled, StoreError | None]
 
 
 class SqliteStore:
     """A ``Store`` (see the package) in ``FOLDER/pbxrules.db``."""
 
-    def __init__(self, folder: Path, *, keep: Keep, call: Callable[..., object]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        keep: Keep,
+        call: Callable[..., object],
+        soon: Callable[..., object] | None = None,
+    ) -> None:
         """Open or make the store, and start its writer.
 
         Args:
             folder: Made if it is missing, for its owner only.
             keep: How much history stays.
             call: Runs a function on the loop's thread, such as ``call_soon_threadsafe``.
+            soon: As ``call``, but only called on the loop's thread, such as ``call_soon``:
+                what is put in one turn of the loop then goes into one commit.
 
         Raises:
             StoreError: Another process owns the folder, or the file can't be used.
         """
-        try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._lock = _own(folder)
-            self._db = _connect(folder / "pbxrules.db")
-            migrate(self._db)
-        except (OSError, sqlite3.Error) as exc:
-            raise StoreError(f"{folder}: {exc}") from exc
+        with contextlib.ExitStack() as opened:
+            try:
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                self._lock = _own(folder)
+                opened.callback(os.close, self._lock)
+                self._db = _connect(folder / "pbxrules.db")
+                opened.callback(self._db.close)
+                migrate(self._db)
+                self.id = self._made_once("store", lambda: uuid.uuid4().hex[:12])
+                self._pruner = Pruner(self._db, keep)
+            except (OSError, sqlite3.Error) as exc:
+                raise StoreError(f"{folder}: {exc}") from exc
+            opened.pop_all()
         self.path = folder / "pbxrules.db"
-        self.id = self._made_once("store", lambda: uuid.uuid4().hex[:12])
-        self._boots = {boot: n for n, boot in self._db.execute("SELECT id, boot FROM boots")}
+        self._boots: dict[str, int] = {}
         self._programs: set[str] = set()
-        self._pruner = Pruner(self._db, keep)
         self.next_event_id = self._pruner.last_event_id + 1
         self._ballast = Ballast(folder / "ballast")
         self._ballast.take()
         self._call = call
-        self._queue: queue.SimpleQueue[_Put] = queue.SimpleQueue()
+        self._soon = soon
+        self._queue: queue.SimpleQueue[list[_Put]] = queue.SimpleQueue()
+        self._put_now: list[_Put] = []
+        """Put in this turn of the loop, and not handed over yet."""
+        self._lazy: deque[_Put] = deque()
+        """Outcomes that nobody waits for: they go along with the next commit."""
         self._kept: list[_Put] = []
         self._failed: StoreError | None = None
-        self._commits = itertools.count(1)
+        self._written = 0
+        """Changes since the last look at what is too old."""
         self._thread = threading.Thread(target=self._work, name="store", daemon=True)
         self._thread.start()
 
@@ -105,17 +134,34 @@ class SqliteStore:
 
     def put(self, change: Change, settled: Settled | None = None) -> None:
         """Queue *change* to be committed; returns at once."""
-        if isinstance(change, Refused) and self._queue.qsize() > MAX_WAITING:
+        put = _Put(change, settled)
+        if isinstance(change, Advanced) and change.run.ended:
+            self._lazy.append(put)
+            if len(self._lazy) == 1:
+                self._queue.put([_LAZY])
+        elif isinstance(change, Refused) and self._queue.qsize() > MAX_WAITING:
             return
-        self._queue.put(_Put(change, settled))
+        elif self._soon is None:
+            self._queue.put([put])
+        else:
+            self._put_now.append(put)
+            if len(self._put_now) == 1:
+                self._soon(self._hand_over)
+
+    def _hand_over(self) -> None:
+        if self._put_now:
+            self._queue.put(self._put_now)
+            self._put_now = []
 
     def recover(self) -> None:
         """Accept changes again after a failed commit."""
-        self._queue.put(_Put(None, None, "recover"))
+        self._hand_over()
+        self._queue.put([_Put(None, None, "recover")])
 
     def barrier(self, settled: Settled) -> None:
         """Call *settled* once all that was put before is settled."""
-        self._queue.put(_Put(None, settled))
+        self._hand_over()
+        self._queue.put([_Put(None, settled)])
 
     def seen(self, *, now: Moment) -> list[SeenEvent]:
         """Events whose resends may still come, and each subject's last; the oldest first."""
@@ -134,7 +180,8 @@ class SqliteStore:
 
     def close(self) -> None:
         """Commit what was put, and let go of the store."""
-        self._queue.put(_Put(None, None, "stop"))
+        self._hand_over()
+        self._queue.put([_Put(None, None, "stop")])
         self._thread.join()
         self._db.close()
         os.close(self._lock)
@@ -153,10 +200,18 @@ class SqliteStore:
         """What waits, up to a marker; nothing where outcomes are to be tried again."""
         batch: list[_Put] = []
         with contextlib.suppress(queue.Empty):
-            batch.append(self._queue.get(timeout=RETRY_S if self._kept else None))
+            batch += self._queue.get(timeout=RETRY_S if self._kept else None)
+            if batch[-1] is _LAZY:
+                batch += self._queue.get(timeout=LAZY_S)
             while len(batch) < MAX_BATCH and not batch[-1].marker:
-                batch.append(self._queue.get_nowait())
-        return batch
+                batch += self._queue.get_nowait()
+        # Whoever appends to an empty deque wakes us; so what comes while it is emptied is not lost.
+        lazy = []
+        with contextlib.suppress(IndexError):
+            while True:
+                lazy.append(self._lazy.popleft())
+        # What has ended comes last, behind whatever else was said of the same run.
+        return batch + lazy
 
     def _commit(self, batch: list[_Put]) -> None:
         outcomes = [put for put in batch if isinstance(put.change, Advanced)]
@@ -174,7 +229,7 @@ class SqliteStore:
         if news and self._failed is None and not self._ballast.keep():
             self._failed = StoreError("the disk is full")
         settled = [*self._kept, *outcomes]
-        if self._failed is None:
+        if self._failed is None and news:
             self._failed = self._write([*news, *settled])
             if self._failed is None:
                 self._kept.clear()
@@ -189,22 +244,43 @@ class SqliteStore:
         return answers
 
     def _write(self, puts: Sequence[_Put]) -> StoreError | None:
+        """Write all or nothing; a store at its own bound first forgets its oldest events."""
+        trouble = self._write_once(puts)
+        if trouble is not None and "full" in str(trouble):
+            if self._prune(full=True):
+                trouble = self._write_once(puts)
+            if trouble is not None:
+                self._ballast.give_up()
+        if trouble is None:
+            self._written += len(puts)
+            if self._written >= PRUNE_EVERY:
+                self._written = 0
+                self._prune(full=False)
+        return trouble
+
+    def _write_once(self, puts: Sequence[_Put]) -> StoreError | None:
         db = self._db
         try:
             db.execute("BEGIN IMMEDIATE")
             self._insert([put.change for put in puts if put.change is not None])
             db.execute("COMMIT")
-            if next(self._commits) % PRUNE_EVERY == 0:
-                self._pruner.prune()
         except sqlite3.Error as exc:
             with contextlib.suppress(sqlite3.Error):
                 db.execute("ROLLBACK")
             self._programs.clear()
-            self._boots = {boot: n for n, boot in db.execute("SELECT id, boot FROM boots")}
-            if "full" in str(exc):
-                self._ballast.give_up()
+            self._boots.clear()
             return StoreError(str(exc))
         return None
+
+    def _prune(self, *, full: bool) -> bool:
+        """Whether old events went; a failure is no failure of what was committed before."""
+        try:
+            return self._pruner.prune(full=full)
+        except sqlite3.Error:
+            with contextlib.suppress(sqlite3.Error):
+                self._db.execute("ROLLBACK")
+            logger.exception("old events can't be deleted")
+            return False
 
     def _insert(self, changes: Iterable[Change]) -> None:
         events: list[Row] = []
@@ -231,13 +307,12 @@ class SqliteStore:
     def _many(self, table: str, columns: str, conflict: str, rows: list[Row]) -> None:
         row_sql = "(" + ",".join("?" * (columns.count(",") + 1)) + ")"
         start = 0
-        for size in (32, 8, 1):
-            # Few sizes, so that each statement is prepared once and then comes from the cache.
-            sql = f"INSERT INTO {table} ({columns}) VALUES {','.join([row_sql] * size)} {conflict}"
-            while len(rows) - start >= size:
-                chunk = rows[start : start + size]
-                self._db.execute(sql, list(itertools.chain.from_iterable(chunk)))
-                start += size
+        while start < len(rows):
+            chunk = rows[start : start + MAX_ROWS]
+            values = ",".join([row_sql] * len(chunk))
+            sql = f"INSERT INTO {table} ({columns}) VALUES {values} {conflict}"
+            self._db.execute(sql, list(itertools.chain.from_iterable(chunk)))
+            start += len(chunk)
 
     def _insert_program(self, digest: str, source: str) -> None:
         self._db.execute("INSERT OR IGNORE INTO programs VALUES (?, ?)", (digest, source))
@@ -273,8 +348,9 @@ class SqliteStore:
     def _boot(self, boot: str) -> int:
         number = self._boots.get(boot)
         if number is None:
-            number = self._db.execute("INSERT INTO boots (boot) VALUES (?)", (boot,)).lastrowid
-            assert number is not None
+            self._db.execute("INSERT OR IGNORE INTO boots (boot) VALUES (?)", (boot,))
+            found = self._db.execute("SELECT id FROM boots WHERE boot = ?", (boot,))
+            (number,) = found.fetchone()
             self._boots[boot] = number
         return number
 
@@ -315,10 +391,14 @@ def _own(folder: Path) -> int:
 def _connect(path: Path) -> sqlite3.Connection:
     existed = path.exists()
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    if not existed:
-        path.chmod(0o600)
-    db.execute("PRAGMA journal_mode = WAL")
-    db.execute("PRAGMA synchronous = FULL")
-    db.execute("PRAGMA journal_size_limit = 16777216")
-    db.execute("PRAGMA busy_timeout = 5000")
+    try:
+        if not existed:
+            path.chmod(0o600)
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA journal_size_limit = 16777216")
+        db.execute("PRAGMA busy_timeout = 5000")
+    except sqlite3.Error:
+        db.close()
+        raise
     return db

@@ -51,9 +51,15 @@ _NOT_HTTP = answers.raw(answers.refused(ReportError(400, "The request is not HTT
 class ReportServer:
     """Listens for reports and hands them to the intake."""
 
-    def __init__(self, intake: Intake) -> None:
+    def __init__(
+        self,
+        intake: Intake,
+        *,
+        header_timeout_s: float = HEADER_TIMEOUT_S,
+        body_timeout_s: float = BODY_TIMEOUT_S,
+    ) -> None:
         set_parse_body_config(ParseBodyConfig(multipart=ParseMultipartConfig(enabled=False)))
-        self._exchanges = _Exchanges(intake)
+        self._exchanges = _Exchanges(intake, header_timeout_s, body_timeout_s)
         self._server = _Server(
             self._exchanges,
             max_header_size=MAX_HEADER,
@@ -138,8 +144,10 @@ def _with_path(reading: "Awaitable[bytes]") -> "asyncio.Future[bytes]":
 class _Exchanges(HTTPServerConnectionDelegate):
     """The requests under way."""
 
-    def __init__(self, intake: Intake) -> None:
+    def __init__(self, intake: Intake, header_timeout_s: float, body_timeout_s: float) -> None:
         self.intake = intake
+        self.header_timeout_s = header_timeout_s
+        self.body_timeout_s = body_timeout_s
         self.loop = asyncio.get_running_loop()
         self._open: set[_Exchange] = set()
         self._idle = asyncio.Event()
@@ -183,7 +191,7 @@ class _Exchange(HTTPMessageDelegate):
         self._chunks: list[bytes] = []
         self._size = 0
         # One timer of ours: Tornado's timeouts make a future and a task for each.
-        self._timer = exchanges.loop.call_later(HEADER_TIMEOUT_S, self._stream.close)
+        self._timer = exchanges.loop.call_later(exchanges.header_timeout_s, self._stream.close)
 
     def headers_received(
         self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
@@ -206,7 +214,8 @@ class _Exchange(HTTPMessageDelegate):
             self._arm()
 
     def _arm(self) -> None:
-        self._timer = self._exchanges.loop.call_later(BODY_TIMEOUT_S, self._stream.close)
+        exchanges = self._exchanges
+        self._timer = exchanges.loop.call_later(exchanges.body_timeout_s, self._stream.close)
 
     def _read_body(self, size: int) -> None:
         reading = cast("asyncio.Future[bytes]", self._stream.read_bytes(size))

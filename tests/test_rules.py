@@ -1,0 +1,978 @@
+"""Rule files: what each key makes of a rule, and what is said of each mistake."""
+
+# Over 300 lines, most of them tables: one row for each mistake that people make.
+
+import ast
+import copy
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import pbxrules
+from pbxrules import loading, rules, runs, shipped
+from pbxrules.engine import decide
+from pbxrules.errors import ProblemsError
+from pbxrules.language import FIELD_HINTS, NOT_YET
+from pbxrules.model import GiveUp, Moment, Retry
+from pbxrules.pbx.tables import FIELDS
+from pbxrules.schema import event_schemas
+from pbxrules.yamlsource import read
+from tests.rulefiles import LANGUAGE, event, program, rule, ruleset, step, told
+
+NOW = Moment(boot="b", uptime_s=100.0, wall_s=1e9)
+
+# --- What is right --------------------------------------------------------------------------
+
+EVERY_KEY = """\
+# yaml-language-server: $schema=../schemas/rules.schema.json
+groups:
+  family: ["+4930123456", 0171234567, 12, 101.50]
+rules:
+  - id: every-key
+    alias: All that this release knows
+    description: Notes for people.
+    enabled: true
+    variables: {room: hall, list: [1, two], map: {a: null}}
+    expires: 5m
+    triggers:
+      - {event: ring, extension: {in: [101, 0102], not: {in: family}, exists: true}}
+      - {payload.ext.extid: "7", extensions: 101, duration: 10}
+    actions:
+      - mqtt: {topic: "{{ vars.room }}/set", payload: {who: "{{ caller }}"}, qos: 2, retain: true}
+        timeout: 2s
+        expires: never
+        continue_on_error: true
+        retry: {attempts: 3, delay: 500ms, max_delay: 1h}
+      - shell: [light, --room, "{{ extension }}"]
+        env: {WHO: "{{ caller }}", N: 0101}
+        cwd: /var/lib
+      - shell: echo "$PBX_CALLER"
+      - http: {url: "http://h/{{ caller }}", method: PUT, json: {a: 1}, headers: {X-Token: "{{ secret.ntfy }}"}}
+      - http: {url: "https://h:8443/", body: "{{ caller }}"}
+      - log: "{{ caller }}"
+      - log: {text: "{{ vars.site }}", level: warning}
+"""
+
+
+def keys_of(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        yield from value
+    for inner in value.values() if isinstance(value, dict) else value:
+        if isinstance(inner, dict | list):
+            yield from keys_of(inner)
+
+
+def schema_keys(schema: Any) -> Iterator[str]:
+    """The keys that a schema lists, with those that stand beside a verb."""
+    if isinstance(schema, dict):
+        yield from schema.get("properties", {})
+    for inner in schema.values() if isinstance(schema, dict) else schema:
+        if isinstance(inner, dict | list):
+            yield from schema_keys(inner)
+
+
+def test_the_rule_with_every_key_has_every_key_of_this_release() -> None:
+    known = set(schema_keys(LANGUAGE.rules_schema.document)) - frozenset().union(*NOT_YET.values())
+    assert known <= set(keys_of(read(EVERY_KEY, file="a").value))
+
+
+def test_every_key_means_what_the_language_says() -> None:
+    every = ruleset(EVERY_KEY).by_id["every-key"]
+    assert str(every.where) == "a.yaml:5:9"
+    assert [[(test.field, test.wanted) for test in one.tests] for one in every.triggers] == [
+        [
+            ("event", "ring"),
+            ("extension", "one of 101, 0102 and not in family and there"),
+        ],
+        [("payload.ext.extid", "7"), ("extensions", "101"), ("duration", "10")],
+    ]
+    assert [trigger.id for trigger in every.triggers] == ["1", "2"]
+    steps = every.program.steps
+    assert [one.verb for one in steps] == "mqtt shell shell http http log log".split()
+    assert steps[0].retry == Retry(attempts=3, delay_s=0.5, max_delay_s=3600)
+    assert [one.timeout_s for one in steps] == [2, *[10] * 6]
+    assert [one.expires_s for one in steps] == [None, *[300] * 6]
+    assert [one.continue_on_error for one in steps] == [True, *[False] * 6]
+    assert every.max_runs == 10_000
+    assert filled_in(EVERY_KEY) == [
+        {"topic": "hall/set", "payload": {"who": "030"}, "qos": 2, "retain": True},
+        {
+            "argv": ["light", "--room", "101"],
+            "env": {"WHO": "030", "N": "0101"},
+            "cwd": "/var/lib",
+        },
+        {"script": 'echo "$PBX_CALLER"'},
+        {
+            "url": "http://h/030",
+            "method": "PUT",
+            "json": {"a": 1},
+            "headers": {"X-Token": "s3cret"},
+        },
+        {"url": "https://h:8443/", "body": "030"},
+        {"text": "030"},
+        {"text": "hq", "level": "warning"},
+    ]
+
+
+def filled_in(text: str, **fields: Any) -> list[Any]:
+    """The arguments of each step of a file's one rule, for one ring."""
+    return [
+        args_of(program(text), place, {"caller": "030", "extension": "101", **fields})
+        for place in range(len(program(text).steps))
+    ]
+
+
+def args_of(of: Any, place: int, fields: Mapping[str, Any]) -> Any:
+    begun = runs.begin(of, "digest", 1, 1_000_001, NOW, waiting=0, most=1)
+    delivery = runs.delivery(
+        runs.at_step(begun, of, place),
+        of,
+        event(**fields),
+        secrets={"ntfy": "s3cret"},
+        store_id="store",
+        now=NOW,
+    )
+    return delivery if isinstance(delivery, GiveUp) else delivery.args
+
+
+@pytest.mark.parametrize(
+    ("action", "attempts"),
+    [
+        pytest.param("{mqtt: {topic: t}}", None, id="mqtt is tried until it expires"),
+        pytest.param("{http: {url: 'http://h/'}}", None, id="http is tried until it expires"),
+        pytest.param("{shell: [a]}", 1, id="a list for shell is tried once"),
+        pytest.param("{shell: a}", 1, id="a text for shell is tried once"),
+        pytest.param("{log: a}", 1, id="log is tried once"),
+    ],
+)
+def test_an_action_without_a_word_on_it(action: str, attempts: int | None) -> None:
+    plain = step(action)
+    assert plain.retry == Retry(attempts=attempts, delay_s=1, max_delay_s=60)
+    assert (plain.timeout_s, plain.expires_s, plain.continue_on_error) == (10, 60, False)
+
+
+@pytest.mark.parametrize(
+    ("written", "attempts", "delay_s", "max_delay_s"),
+    [
+        pytest.param("{attempts: 5}", 5, 1, 60, id="attempts alone"),
+        pytest.param("{delay: 2m}", None, 120, 60, id="delay alone"),
+        pytest.param("{max_delay: 1d}", None, 1, 86_400, id="max_delay alone"),
+    ],
+)
+def test_a_retry_keeps_what_it_does_not_say(
+    written: str, attempts: int | None, delay_s: float, max_delay_s: float
+) -> None:
+    given_ = step(f"{{mqtt: {{topic: t}}, retry: {written}}}").retry
+    assert given_ == Retry(attempts=attempts, delay_s=delay_s, max_delay_s=max_delay_s)
+
+
+def test_a_step_expires_as_it_says_else_as_its_rule_says() -> None:
+    text = rule(actions="[{log: a, expires: 1s}, {log: b}, {log: c, expires: never}]")
+    assert [one.expires_s for one in program(text).steps] == [1, 60, None]
+    text = text.replace("  triggers", "  expires: never\n  triggers")
+    assert [one.expires_s for one in program(text).steps] == [1, None, None]
+
+
+@pytest.mark.parametrize(
+    ("written", "digits"),
+    [
+        pytest.param("0101", "0101", id="a leading zero stays"),
+        pytest.param("101.50", "101.50", id="a last zero stays"),
+        pytest.param("100.0", "100.0", id="a fraction of zero stays"),
+        pytest.param("-0", "-0", id="a minus before zero stays"),
+        pytest.param("+4930", "+4930", id="a plus stays"),
+        pytest.param("12345678901234567890", "12345678901234567890", id="a long number stays"),
+        pytest.param('"101"', "101", id="quotes change nothing"),
+        pytest.param("1e5", "1e5", id="an exponent is text"),
+        pytest.param("NO", "NO", id="NO is text"),
+    ],
+)
+def test_a_number_means_its_digits(written: str, digits: str) -> None:
+    """The same wherever a text is meant: tests, groups, arguments, headers, variables of a command."""
+    for test in (written, f"[{written}]", f"{{in: [{written}]}}", f"{{not: {{not: {written}}}}}"):
+        assert fires(rule(f"{{extension: {test}}}"), extension=digits), test
+        assert not fires(rule(f"{{extension: {test}}}"), extension=f"{digits}0"), test
+    assert fires(f"groups: {{g: [7, {written}]}}\n" + rule("{extension: {in: g}}"), extension=digits)
+    actions = (
+        f"[{{shell: [a, {written}], env: {{A: {written}}}}},"
+        f" {{http: {{url: 'http://h/', headers: {{A: {written}}}}}}}]"
+    )
+    (shell, http) = filled_in(rule(actions=actions))
+    assert shell == {"argv": ["a", digits], "env": {"A": digits}}
+    assert http["headers"] == {"A": digits}
+
+
+def test_a_number_in_a_payload_is_a_number() -> None:
+    (mqtt,) = filled_in(rule(actions="[{mqtt: {topic: t, payload: {a: 1.50, b: [7, 0101]}}}]"))
+    assert mqtt["payload"] == {"a": 1.5, "b": [7, "0101"]}
+
+
+def fires(text: str, **fields: Any) -> bool:
+    return bool(decide(ruleset(text), event(**fields)).starts)
+
+
+def test_one_trigger_a_list_of_them_or_any() -> None:
+    assert fires(rule("any"), event="cdr")
+    assert fires(rule("{event: ring}"))
+    assert not fires(rule("{event: ring, extension: 5}"))
+    either = rule("[{event: bye}, {event: ring, extension: 5}]")
+    assert fires(either, event="bye")
+    assert fires(either, extension="5")
+    assert not fires(either, event="bye2", extension="5")
+
+
+def test_groups_of_one_file_serve_all_files_whatever_their_order() -> None:
+    text = rule("{extension: {in: reception}}")
+    for files in ((text, "groups: {reception: [100]}\n"), ("groups: {reception: [100]}\n", text)):
+        decision = decide(ruleset(*files), event(extension="100"))
+        assert [start.id for start in decision.starts] == ["r"]
+
+
+def test_a_file_without_rules_or_with_nothing_in_it_is_none() -> None:
+    assert ruleset("", "# only a note\n", "groups: {}\n", "rules: []\n").rules == ()
+
+
+def test_rules_stand_in_the_order_of_files_and_lines() -> None:
+    one = "{triggers: any, actions: [{log: a}]"
+    files = [f"rules: [{one}, id: z}}, {one}, id: y}}]\n", f"rules: [{one}, id: a}}]\n"]
+    assert [each.id for each in ruleset(*files).rules] == ["z", "y", "a"]
+
+
+def test_a_disabled_rule_is_checked_and_never_fires() -> None:
+    off = rule().replace("  triggers", "  enabled: false\n  triggers")
+    both = ruleset(off, rule().replace("id: r", "id: s"))
+    assert [each.id for each in both.rules] == ["s"]
+    assert "r" not in both.by_id
+    assert both.disabled == 1
+    decision = decide(both, event())
+    assert [each.rule for each in decision.verdicts] == ["s"]
+    assert told(off.replace("any", "{evnt: ring}")) == [
+        "a.yaml:4:14: unknown-field: no event has a field 'evnt' (did you mean 'event'?)"
+    ]
+    assert told(off, rule()) == ["b.yaml:2:7: duplicate-id: the id 'r' stands also at a.yaml:2:7"]
+
+
+def test_a_rule_sees_the_variables_of_the_configuration_and_its_own_win() -> None:
+    text = rule(actions="['{log: \"{{ vars.site }} {{ vars.lamps[extension] }}\"}']").replace("'", "")
+    assert filled_in(text) == [{"text": "hq hall"}]
+    own = text.replace("  triggers", "  variables: {site: annex}\n  triggers")
+    assert filled_in(own) == [{"text": "annex hall"}]
+
+
+def test_a_program_keeps_the_variables_it_uses_and_no_others() -> None:
+    text = rule(actions="[{log: '{{ vars.site }}'}]")
+    assert program(text).source["variables"] == {"site": "hq"}
+    assert program(rule()).source["variables"] == {}
+
+
+def test_a_secret_stays_a_name_in_what_is_stored() -> None:
+    stored = json.dumps(program(rule(actions="[{log: '{{ secret.ntfy }}'}]")).source)
+    assert "{{ secret.ntfy }}" in stored
+    assert "s3cret" not in stored
+
+
+def test_the_digest_of_a_rule_set_is_of_what_it_says_not_of_how_it_looks() -> None:
+    assert ruleset(rule()).digest == ruleset("# a note\n\n" + rule()).digest
+    assert ruleset(rule()).digest != ruleset(rule("{event: ring}")).digest
+
+
+# --- A program made again from what a run keeps -----------------------------------------------
+
+SHIPPED = loading.load(loading.rule_files(shipped.folder("rules")), loading.language())
+FIELD_TEXTS = st.sampled_from(["101", "106", "030", "", "a/b", "-x", "{{ 1 }}"]) | st.text(max_size=5)
+EVENT_FIELDS = st.fixed_dictionaries(
+    {"event": st.sampled_from(["ring", "alert", "cdr"])},
+    optional={name: FIELD_TEXTS for name in FIELDS if name not in ("event", "extensions")}
+    | {"extensions": st.lists(FIELD_TEXTS, min_size=1, max_size=3).map(tuple)},
+)
+
+
+@pytest.mark.parametrize("name", [each.id for each in SHIPPED.ruleset.rules])
+@given(fields=EVENT_FIELDS)
+def test_a_program_made_again_from_its_stored_source_does_the_same(
+    name: str, fields: dict[str, Any]
+) -> None:
+    original = SHIPPED.ruleset.by_id[name].program
+    stored = json.loads(json.dumps(original.source))
+    again = rules.program(stored, SHIPPED.language)
+    assert again.source == stored
+    assert rules.program_digest(again) == rules.program_digest(original)
+    assert (again.rule, again.vars) == (original.rule, original.vars)
+    for place, (old, new) in enumerate(zip(original.steps, again.steps, strict=True)):
+        assert {**vars_of(old), "args": None} == {**vars_of(new), "args": None}
+        assert args_of(again, place, fields) == args_of(original, place, fields)
+
+
+def vars_of(value: Any) -> dict[str, Any]:
+    return {name: getattr(value, name) for name in value.__slots__}
+
+
+def test_the_rule_with_every_key_is_made_again_too() -> None:
+    original = program(EVERY_KEY)
+    again = rules.program(json.loads(json.dumps(original.source)), LANGUAGE)
+    for place in range(len(original.steps)):
+        for fields in ({"caller": "030", "extension": "101"}, {}):
+            assert args_of(again, place, fields) == args_of(original, place, fields)
+
+
+def test_a_program_that_this_release_does_not_understand_says_why() -> None:
+    stored = copy.deepcopy(dict(program(rule(actions="[{log: '{{ vars.site }}'}]")).source))
+    stored["variables"] = {}
+    plain = loading.language()
+    with pytest.raises(ValueError, match="'vars' has no 'site'"):
+        rules.program(stored, plain)
+    stored["actions"] = [{"morse": "sos"}]
+    with pytest.raises(ValueError, match="an action needs a verb: one of http, log, mqtt, shell"):
+        rules.program(stored, plain)
+
+
+# --- What is wrong ----------------------------------------------------------------------------
+
+TRIGGERS = [
+    pytest.param(
+        "{event: rin}",
+        ["3:21: unknown-event: no report is the event 'rin' (did you mean 'ring'?)"],
+        id="an event nearly right",
+    ),
+    pytest.param(
+        "{event: Klingel}",
+        [
+            "3:21: unknown-event: no report is the event 'Klingel' (one of alert, answer, bye,"
+            " call_failed, cdr, extension_status, ring, transfer, other)"
+        ],
+        id="an event in another tongue",
+    ),
+    pytest.param(
+        "{event: [ring, anser]}",
+        ["3:28: unknown-event: no report is the event 'anser' (did you mean 'answer'?)"],
+        id="an event in a list",
+    ),
+    pytest.param(
+        "{event: {not: {in: [rin, ring]}}}",
+        ["3:33: unknown-event: no report is the event 'rin' (did you mean 'ring'?)"],
+        id="an event inside operators",
+    ),
+    pytest.param(
+        "{evnt: ring}",
+        ["3:14: unknown-field: no event has a field 'evnt' (did you mean 'event'?)"],
+        id="a field nearly right",
+    ),
+    pytest.param(
+        "{colour: red}",
+        ["3:14: unknown-field: no event has a field 'colour'"],
+        id="a field like no other",
+    ),
+    pytest.param(
+        "{payload: x}",
+        ["3:14: unknown-field: no event has a field 'payload' (say 'payload.NAME')"],
+        id="the payload without a member",
+    ),
+    pytest.param(
+        "{payload.: x, payload.a..b: y, payloads: z}",
+        [
+            "3:14: unknown-field: no event has a field 'payload.' (say 'payload.NAME')",
+            "3:27: unknown-field: no event has a field 'payload.a..b' (say 'payload.NAME')",
+            "3:44: unknown-field: no event has a field 'payloads'",
+        ],
+        id="a member without a name",
+    ),
+    pytest.param(
+        "{extension: {in: famly}}",
+        ["3:30: unknown-group: no group is called 'famly' (did you mean 'family'?)"],
+        id="a group nearly right",
+    ),
+    pytest.param(
+        "{extension: {not: {in: zz}}}",
+        ["3:36: unknown-group: no group is called 'zz'"],
+        id="a group inside not",
+    ),
+    pytest.param(
+        "{extension: {exist: true}}",
+        [
+            "3:26: unknown-key: 'exist' is no key of a field test (did you mean 'exists'?)",
+        ],
+        id="an operator nearly right",
+    ),
+    pytest.param(
+        "{extension: {equals: 1}}",
+        ["3:26: unknown-key: 'equals' is no key of a field test (say 'in')"],
+        id="another system's operator",
+    ),
+    pytest.param(
+        "{extension: {exists: yes}}",
+        ["3:34: wrong-type: 'yes' is not true or false"],
+        id="yes is no true",
+    ),
+    pytest.param(
+        "{extension: {in: 5}}",
+        ["3:30: wrong-type: 5 is not text or a list"],
+        id="a number is no group",
+    ),
+    pytest.param(
+        "{extension: true}",
+        ["3:25: wrong-type: true is not text or a number or a list or a mapping"],
+        id="a truth value is no test",
+    ),
+    pytest.param(
+        "{extension: null}",
+        ["3:25: wrong-type: null is not text or a number or a list or a mapping"],
+        id="null is no test",
+    ),
+    pytest.param(
+        "{extension: }",
+        [
+            "3:25: empty-value: 'extension' has no value"
+            ' (write what is meant, if nothing then "" or null)'
+        ],
+        id="a test without a value",
+    ),
+    pytest.param(
+        "{extension: *101}",
+        [
+            "3:25: alias: '*' without quotes begins an alias in YAML, and none are read here"
+            ' (write "*101")'
+        ],
+        id="a star without quotes",
+    ),
+    pytest.param("{extension: []}", ["3:25: wrong-value: this list is empty"], id="an empty list"),
+    pytest.param("{extension: {}}", ["3:25: wrong-value: this mapping is empty"], id="an empty test"),
+    pytest.param(
+        "{extension: [[1]]}",
+        ["3:26: wrong-type: a list is not text or a number"],
+        id="a list in a list",
+    ),
+    pytest.param("{}", ["3:13: wrong-value: this mapping is empty"], id="an empty trigger"),
+    pytest.param("[]", ["3:13: wrong-value: this list is empty"], id="no trigger in the list"),
+    pytest.param(
+        "ring",
+        [
+            "3:13: wrong-value: 'ring' is not any, a map of tests such as {event: ring},"
+            " or a list of such maps"
+        ],
+        id="an event in a trigger's place",
+    ),
+    pytest.param(
+        "5",
+        ["3:13: wrong-type: 5 is not a mapping or a list or text"],
+        id="a number in a trigger's place",
+    ),
+    pytest.param("[ring]", ["3:14: wrong-type: 'ring' is not a mapping"], id="events in the list"),
+    pytest.param(
+        "[{event: ring}, {event: ring, extn: 1}]",
+        ["3:43: unknown-field: no event has a field 'extn' (did you mean 'extension'?)"],
+        id="the second trigger of a list",
+    ),
+]
+
+SYNTAX = "(each '{{' needs its '}}'; '{{' itself is {{ '{{' }})"
+ACTIONS = [
+    pytest.param("[]", ["4:12: wrong-value: this list is empty"], id="no action"),
+    pytest.param("{log: a}", ["4:12: wrong-type: a mapping is not a list"], id="no list"),
+    pytest.param("[hi]", ["4:13: wrong-type: 'hi' is not a mapping"], id="a text as an action"),
+    pytest.param("[{}]", ["4:13: wrong-value: this mapping is empty"], id="an empty action"),
+    pytest.param(
+        "[{log: a}, {timeout: 5s}]",
+        ["4:23: no-verb: an action needs a verb: one of http, log, mqtt, shell"],
+        id="an action without a verb",
+    ),
+    pytest.param(
+        "[{log: a, mqtt: {topic: t}}]",
+        [
+            "4:22: two-verbs: 'mqtt' stands in an action that has 'log' already"
+            " (begin a new action with -)"
+        ],
+        id="two verbs in one action",
+    ),
+    pytest.param(
+        "[{mqqt: {topic: t}}]",
+        ["4:14: unknown-key: 'mqqt' is no key of an action (did you mean 'mqtt'?)"],
+        id="a verb nearly right",
+    ),
+    pytest.param(
+        "[{service: x}]",
+        ["4:14: unknown-key: 'service' is no key of an action (say 'mqtt')"],
+        id="Home Assistant's service",
+    ),
+    pytest.param(
+        "[{log: a, env: {A: b}, cwd: /}]",
+        [
+            "4:22: unknown-key: 'env' stands beside shell only",
+            "4:35: unknown-key: 'cwd' stands beside shell only",
+        ],
+        id="what belongs to shell beside another verb",
+    ),
+    pytest.param(
+        "[{mqtt: {topik: t}}]",
+        [
+            "4:20: missing-key: 'topic' is missing from an mqtt action",
+            "4:21: unknown-key: 'topik' is no key of an mqtt action (did you mean 'topic'?)",
+        ],
+        id="an argument nearly right",
+    ),
+    pytest.param(
+        "[{mqtt: {topic: t, payload_template: x}}]",
+        ["4:31: unknown-key: 'payload_template' is no key of an mqtt action (say 'payload')"],
+        id="Home Assistant's argument",
+    ),
+    pytest.param("[{mqtt: t}]", ["4:20: wrong-type: 't' is not a mapping"], id="mqtt as a text"),
+    pytest.param(
+        "[{mqtt: {topic: t, qos: 3}}]",
+        ["4:36: wrong-value: 3 is none of 0, 1, 2"],
+        id="a qos that there is not",
+    ),
+    pytest.param(
+        "[{mqtt: {topic: t, retain: 'true'}}]",
+        ["4:39: wrong-type: 'true' is not true or false"],
+        id="a truth value in quotes",
+    ),
+    pytest.param("[{mqtt: {topic: ''}}]", ["4:28: wrong-value: this text is empty"], id="no topic"),
+    pytest.param("[{log: 5}]", ["4:19: wrong-type: 5 is not a mapping or text"], id="a number"),
+    pytest.param(
+        "[{log: {text: hi, level: warn}}]",
+        [
+            "4:37: wrong-value: 'warn' is none of debug, info, warning, error"
+            " (did you mean 'warning'?)"
+        ],
+        id="a level nearly right",
+    ),
+    pytest.param("[{shell: []}]", ["4:21: wrong-value: this list is empty"], id="no command"),
+    pytest.param(
+        "[{shell: {argv: [a]}}]",
+        ["4:21: wrong-type: a mapping is not a list or text"],
+        id="shell as a map",
+    ),
+    pytest.param(
+        "[{shell: [a], env: {A-B: c}}]",
+        [
+            "4:32: wrong-value: 'A-B' is not a variable's name: letters, digits and _,"
+            " no digit first"
+        ],
+        id="a variable of the environment with a hyphen",
+    ),
+    pytest.param(
+        "[{http: {url: 'http://h/', headers: {A b: c}}}]",
+        ["4:49: wrong-value: 'A b' is not a header's name"],
+        id="a header with a space",
+    ),
+    pytest.param(
+        "[{http: {url: 'http://h/', method: post}}]",
+        [
+            "4:47: wrong-value: 'post' is none of GET, POST, PUT, PATCH, DELETE, HEAD"
+            " (did you mean 'POST'?)"
+        ],
+        id="a method in small letters",
+    ),
+    pytest.param(
+        "[{log: a, timeout: 5}]",
+        [
+            "4:31: wrong-type: 5 is not a whole number and one of ms, s, m, h, d, such as 20s",
+        ],
+        id="a duration without its unit",
+    ),
+    pytest.param(
+        "[{log: a, timeout: 5 s}]",
+        ["4:31: wrong-value: '5 s' is not a whole number and one of ms, s, m, h, d, such as 20s"],
+        id="a duration with a space",
+    ),
+    pytest.param(
+        "[{log: a, expires: soon}]",
+        [
+            "4:31: wrong-value: 'soon' is not a whole number and one of ms, s, m, h, d,"
+            " such as 60s, or never"
+        ],
+        id="a word that is no duration",
+    ),
+    pytest.param(
+        "[{log: a, retry: {attempts: 0}}]", ["4:40: wrong-value: 0 is less than 1"], id="no try"
+    ),
+    pytest.param(
+        "[{log: a, retry: {attempts: 1001}}]",
+        ["4:40: wrong-value: 1001 is more than 1000"],
+        id="too many tries",
+    ),
+    pytest.param(
+        "[{log: a, retry: {attempts: 1.5}}]",
+        ["4:40: wrong-type: 1.5 is not a whole number"],
+        id="half a try",
+    ),
+    pytest.param(
+        "[{log: a, retries: 5}]",
+        ["4:22: unknown-key: 'retries' is no key of an action (say 'retry')"],
+        id="another word for retry",
+    ),
+    pytest.param(
+        "[{mqtt: {topic: 'a/{{ callr }}'}}]",
+        ["4:28: unknown-name: 'callr' is no name that templates know (did you mean 'caller'?)"],
+        id="a name nearly right in a topic",
+    ),
+    pytest.param(
+        "[{log: a}, {mqtt: {topic: t, payload: {a: [1, {b: '{{ foo }}'}, '{{ bar }}']}}}]",
+        [
+            "4:62: unknown-name: 'foo' is no name that templates know"
+            " (a text stands in quotes: 'foo')",
+            "4:76: unknown-name: 'bar' is no name that templates know"
+            " (a text stands in quotes: 'bar')",
+        ],
+        id="templates inside a nested payload",
+    ),
+    pytest.param(
+        "[{mqtt: {topic: t, payload: '{{ vars.stie }} {{ secret.x }} {{ rule.name }}'}}]",
+        [
+            "4:40: unknown-name: 'rule' has no 'name' (it has id)",
+            "4:40: unknown-name: 'secret' has no 'x' (it has ntfy)",
+            "4:40: unknown-name: 'vars' has no 'stie' (did you mean 'site'?)",
+        ],
+        id="all that is wrong with one template",
+    ),
+    pytest.param(
+        "[{shell: [a, b, '{{ extnsion }}'], env: {A: '{{ calr }}'}}]",
+        [
+            "4:28: unknown-name: 'extnsion' is no name that templates know (did you mean 'extension'?)",
+            "4:56: unknown-name: 'calr' is no name that templates know (did you mean 'caller'?)",
+        ],
+        id="templates of a command and beside it",
+    ),
+    pytest.param(
+        "[{http: {url: 'http://h/', headers: {A: '{{ x }}'}, json: ['{{ y }}']}}]",
+        [
+            "4:52: unknown-name: 'x' is no name that templates know (a text stands in quotes: 'x')",
+            "4:71: unknown-name: 'y' is no name that templates know (a text stands in quotes: 'y')",
+        ],
+        id="templates of a request",
+    ),
+    pytest.param(
+        "[{log: '{{ caller'}]",
+        [
+            "4:19: template-syntax: not a template: unexpected end of template,"
+            f" expected 'end of expression' {SYNTAX}"
+        ],
+        id="braces that are not closed",
+    ),
+    pytest.param(
+        "[{log: '{% if x %}'}]",
+        [
+            "4:19: template-refused: {% … %} is not there in templates"
+            " (write {{ a if test else b }}; '{{' itself is {{ '{{' }})"
+        ],
+        id="a statement in a template",
+    ),
+    pytest.param(
+        "[{log: '{{ caller | uper }}'}]",
+        ["4:19: unknown-filter: there is no filter 'uper' (did you mean 'upper'?)"],
+        id="a filter nearly right",
+    ),
+    pytest.param(
+        "[{log: '{{ caller is strin }}'}]",
+        ["4:19: unknown-test: there is no test 'strin' (did you mean 'string'?)"],
+        id="a test nearly right",
+    ),
+    pytest.param(
+        "[{mqtt: {topic: 'a/#'}}]",
+        ["4:28: bad-topic: '#' can't stand in a topic (wildcards are for who subscribes)"],
+        id="a wildcard in a topic",
+    ),
+    pytest.param(
+        "[{http: {url: 'http://{{ caller }}/'}}]",
+        [
+            "4:26: bad-url: the host and port of a URL are no templates"
+            " (write them out, and '/' before the first '{{')"
+        ],
+        id="a host from the call",
+    ),
+    pytest.param(
+        '[{shell: [a, "b\\0c"]}]',
+        ["4:25: bad-argument: U+0000 can't stand in an argument"],
+        id="a NUL in an argument",
+    ),
+]
+
+RULE = "  triggers: any\n  actions: [{log: a}]\n"
+FILES = [
+    pytest.param("[]\n", ["1:1: wrong-type: a list is not a mapping"], id="a list"),
+    pytest.param("hello\n", ["1:1: wrong-type: 'hello' is not a mapping"], id="a text"),
+    pytest.param("rules: 5\n", ["1:8: wrong-type: 5 is not a list"], id="a number of rules"),
+    pytest.param("rules: [5]\n", ["1:9: wrong-type: 5 is not a mapping"], id="a number as a rule"),
+    pytest.param(
+        "automation: []\nrulse: []\nzzz: 1\n",
+        [
+            "1:1: unknown-key: 'automation' is no key of a rule file (say 'rules')",
+            "2:1: unknown-key: 'rulse' is no key of a rule file (did you mean 'rules'?)",
+            "3:1: unknown-key: 'zzz' is no key of a rule file",
+        ],
+        id="keys of a file",
+    ),
+    pytest.param(
+        "rules:\n- alias: 5\n  enabled: 'no'\n  varables: {}\n  trigger: any\n  action: []\n",
+        [
+            "2:3: missing-key: 'actions' is missing from a rule",
+            "2:3: missing-key: 'id' is missing from a rule",
+            "2:3: missing-key: 'triggers' is missing from a rule",
+            "2:10: wrong-type: 5 is not text (put it in quotes)",
+            "3:12: wrong-type: 'no' is not true or false",
+            "4:3: unknown-key: 'varables' is no key of a rule (did you mean 'variables'?)",
+            "5:3: unknown-key: 'trigger' is no key of a rule (say 'triggers')",
+            "6:3: unknown-key: 'action' is no key of a rule (say 'actions')",
+        ],
+        id="keys of a rule",
+    ),
+    pytest.param(
+        f"rules:\n- id: a b\n{RULE}- id: 5\n{RULE}- id: '{'x' * 101}'\n{RULE}",
+        [
+            "2:7: wrong-value: 'a b' is not a name of letters, digits, _ . - (at most 100)",
+            "5:7: wrong-type: 5 is not text (put it in quotes)",
+            f"8:7: wrong-value: '{'x' * 56}…' is not a name of letters, digits, _ . - (at most 100)",
+        ],
+        id="ids that are none",
+    ),
+    pytest.param(
+        f"rules:\n- id: a\n  expires: soon\n{RULE}- id: b\n  expires: 60\n{RULE}",
+        [
+            "3:12: wrong-value: 'soon' is not a whole number and one of ms, s, m, h, d,"
+            " such as 60s, or never",
+            "7:12: wrong-type: 60 is not a whole number and one of ms, s, m, h, d,"
+            " such as 60s, or never",
+        ],
+        id="spans of a rule that are none",
+    ),
+    pytest.param(
+        f"rules:\n- id: a\n  variables: {{a-b: 1}}\n{RULE}",
+        [
+            "3:15: wrong-value: 'a-b' is not a name for templates: letters, digits and _,"
+            " no digit first"
+        ],
+        id="a variable's name",
+    ),
+    pytest.param(
+        "groups: {a b: [1], c: [true], d: 5}\n",
+        [
+            "1:10: wrong-value: 'a b' is not a group's name: letters, digits, _ and -, no digit first",
+            "1:24: wrong-type: true is not text or a number",
+            "1:34: wrong-type: 5 is not a list",
+        ],
+        id="groups",
+    ),
+    pytest.param(
+        f"rules:\n- id: a\n  id: b\n{RULE}",
+        ["3:3: duplicate-key: 'id' is given twice (first in line 2)"],
+        id="a key given twice",
+    ),
+    pytest.param(
+        "rules:\n- id: x\n  triggers:\n  actions:\n",
+        [
+            "3:12: empty-value: 'triggers' has no value"
+            ' (write what is meant, if nothing then "" or null)',
+            "4:11: empty-value: 'actions' has no value"
+            ' (write what is meant, if nothing then "" or null)',
+        ],
+        id="keys without values",
+    ),
+    pytest.param(
+        f"rules:\n- id: x\n{RULE}- id: x\n{RULE}- id: x\n  enabled: false\n{RULE}",
+        [
+            "5:7: duplicate-id: the id 'x' stands also at a.yaml:2:7",
+            "8:7: duplicate-id: the id 'x' stands also at a.yaml:2:7",
+        ],
+        id="an id given twice",
+    ),
+]
+
+
+@pytest.mark.parametrize(("triggers", "expected"), TRIGGERS)
+def test_a_mistake_in_a_trigger(triggers: str, expected: list[str]) -> None:
+    assert told("groups: {family: [1]}\n", rule(triggers)) == [f"b.yaml:{x}" for x in expected]
+
+
+@pytest.mark.parametrize(("actions", "expected"), ACTIONS)
+def test_a_mistake_in_an_action(actions: str, expected: list[str]) -> None:
+    assert told(rule(actions=actions)) == [f"a.yaml:{line}" for line in expected]
+
+
+@pytest.mark.parametrize(("text", "expected"), FILES)
+def test_a_mistake_in_a_file(text: str, expected: list[str]) -> None:
+    assert told(text) == [f"a.yaml:{line}" for line in expected]
+
+
+@pytest.mark.parametrize(("word", "ours"), FIELD_HINTS.items())
+def test_another_systems_word_for_a_field_is_told_ours(word: str, ours: str) -> None:
+    assert told(rule(f"{{{word}: x}}")) == [
+        f"a.yaml:3:14: unknown-field: no event has a field '{word}' (say '{ours}')"
+    ]
+
+
+def test_what_the_hints_say_is_there() -> None:
+    operators = LANGUAGE.rules_schema.document["$defs"]["operators"]["properties"]
+    assert {word for word in FIELD_HINTS.values()} <= {*FIELDS, *operators, "payload.NAME"}
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_every_field_of_an_event_may_be_tested(name: str) -> None:
+    value = "ring" if name == "event" else "x"
+    assert fires(rule(f"{{{name}: {value}}}"), **{name: value})
+
+
+LATER = {
+    "file": lambda key: (f"{key}: {{}}\n" + rule(), "1:1"),
+    "rule": lambda key: (rule() + f"  {key}: 1\n", "5:3"),
+    "trigger": lambda key: (rule(f"{{event: ring, {key}: 20s}}"), "3:27"),
+    "operator": lambda key: (rule(f"{{extension: {{not: {{{key}: '1'}}}}}}"), f"3:{34 + len(key)}"),
+    "step": lambda key: (rule(actions=f"[{{log: a, {key}: 1}}]"), "4:22"),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "key"), [(kind, key) for kind, keys in sorted(NOT_YET.items()) for key in sorted(keys)]
+)
+def test_a_key_of_a_later_release_is_known_and_refused(kind: str, key: str) -> None:
+    text, place = LATER[kind](key)
+    assert told(text) == [f"a.yaml:{place}: not-yet: '{key}' is not in this release yet"]
+
+
+def test_the_schema_describes_the_keys_of_a_later_release() -> None:
+    assert frozenset().union(*NOT_YET.values()) <= set(schema_keys(LANGUAGE.rules_schema.document))
+
+
+def test_all_problems_of_all_files_come_at_once_and_sorted() -> None:
+    lines = told(
+        "groups: {g: [1]}\nrules:\n"
+        "- {id: x, triggers: {evnt: ring}, actions: [{log: '{{ calr }}'}, {lgo: b}]}\n",
+        "groups: {g: [2]}\nrulse: []\n",
+        "rules:\n- {id: x, triggers: {extension: {in: h}}, actions: [{log: a, expires: 5}]}\n",
+    )
+    assert [line.split(": ")[:2] for line in lines] == [
+        ["a.yaml:3:22", "unknown-field"],
+        ["a.yaml:3:51", "unknown-name"],
+        ["a.yaml:3:67", "unknown-key"],
+        ["b.yaml:1:10", "duplicate-group"],
+        ["b.yaml:2:1", "unknown-key"],
+        ["c.yaml:2:8", "duplicate-id"],
+        ["c.yaml:2:38", "unknown-group"],
+        ["c.yaml:2:71", "wrong-type"],
+    ]
+
+
+def test_ids_and_groups_are_each_unique_over_all_files() -> None:
+    text = "groups: {x: [1]}\n" + rule().replace("id: r", "id: x")
+    assert ruleset(text).by_id.keys() == {"x"}, "a group and a rule may share a name"
+    assert told(text, text) == [
+        "b.yaml:1:10: duplicate-group: the group 'x' stands also at a.yaml:1:10",
+        "b.yaml:3:7: duplicate-id: the id 'x' stands also at a.yaml:3:7",
+    ]
+
+
+def test_a_broken_file_hides_nothing_of_the_others() -> None:
+    lines = told("rules: [\n", rule("{evnt: ring}"))
+    assert [line.split(": ")[1] for line in lines] == ["yaml-syntax", "unknown-field"]
+
+
+def test_a_users_own_event_may_be_named() -> None:
+    document = {"properties": {"action": {"const": "DTMF"}}}
+    schemas = event_schemas({**shipped.event_schemas(), "dtmf": document})
+    language = loading.language()
+    language = type(language)(
+        rules_schema=language.rules_schema, verbs=language.verbs, event_schemas=schemas
+    )
+    text = rule("{event: dtmf, payload.digit: 5}")
+    (only,) = ruleset(text, language=language).rules
+    assert [test.field for test in only.triggers[0].tests] == ["event", "payload.digit"]
+    assert told(text) == [
+        "a.yaml:3:21: unknown-event: no report is the event 'dtmf' (one of alert, answer, bye,"
+        " call_failed, cdr, extension_status, ring, transfer, other)"
+    ]
+
+
+def codes_in_the_code() -> set[str]:
+    """Every problem code that the modules which read rules can give."""
+    package = Path(pbxrules.__file__).parent
+    modules = [
+        package / "rules.py",
+        package / "schema.py",
+        package / "conditions" / "fields.py",
+        *(package / "template").glob("*.py"),
+    ]
+    found: set[str] = set()
+    for module in modules:
+        for node in ast.walk(ast.parse(module.read_text("utf-8"))):
+            if isinstance(node, ast.Call):
+                found |= {
+                    argument.value
+                    for argument in [*node.args, *(word.value for word in node.keywords)]
+                    if isinstance(argument, ast.Constant)
+                    and isinstance(argument.value, str)
+                    and is_code(argument.value)
+                }
+    return found
+
+
+def is_code(text: str) -> bool:
+    words = text.split("-")
+    return len(words) > 1 and words[0] != "x" and all(w.isalpha() and w.islower() for w in words)
+
+
+def test_every_problem_code_has_a_row_in_these_tables() -> None:
+    lines = [line for table in (TRIGGERS, ACTIONS, FILES) for row in table for line in row.values[1]]
+    shown = {line.split(": ")[1] for line in lines} | {"not-yet", "duplicate-group"}
+    conditions = {"bad-condition"}  # no rule has a condition yet
+    assert codes_in_the_code() - conditions <= shown
+
+
+# --- Whatever is written ----------------------------------------------------------------------
+
+WORDS = [*"rules groups id triggers actions for mqtt log shell http event extension in not".split(),
+         *"exists glob env cwd topic payload text url vars expires retry enabled times".split(),
+         "mode", "a", "x y", "", "payload.x"]  # fmt: skip
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=4)
+    | st.sampled_from(["any", "{{ caller }}", "{{ vars.room }}", "{{", "5s", "never", "family"]),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(WORDS), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+def places(value: Any) -> list[tuple[Any, Any]]:
+    found: list[tuple[Any, Any]] = []
+    for key, inner in list(value.items() if isinstance(value, dict) else enumerate(value)):
+        found.append((value, key))
+        if isinstance(inner, dict | list):
+            found += places(inner)
+    return found
+
+
+@st.composite
+def mutated(draw: st.DrawFn) -> Any:
+    """The rule with every key, with up to three of its parts replaced, removed or added."""
+    value: Any = copy.deepcopy(read(EVERY_KEY, file="a").value)
+    for _ in range(draw(st.integers(1, 3))):
+        container, key = draw(st.sampled_from(places(value) or [(value, "rules")]))
+        match draw(st.sampled_from(["replace", "remove", "add"])):
+            case "remove" if len(container):
+                container.pop(key, None) if isinstance(container, dict) else container.pop(key)
+            case "add" if isinstance(container, dict):
+                container[draw(st.sampled_from(WORDS))] = draw(VALUES)
+            case _:
+                container[key] = draw(VALUES)
+    return value
+
+
+@given(mutated())
+def test_whatever_is_written_there_are_rules_or_problems(value: Any) -> None:
+    try:
+        loaded = ruleset(json.dumps(value))
+    except ProblemsError as wrong:
+        problems = wrong.problems
+    else:
+        for each in loaded.rules:
+            assert rules.program(each.program.source, LANGUAGE).source == each.program.source
+        return
+    assert problems
+    assert all(problem.where.file == "a.yaml" for problem in problems)
