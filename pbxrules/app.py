@@ -115,13 +115,15 @@ class App:
         self._dispatcher = dispatcher
         self._intake = Intake(snapshot, store, dispatcher, clock)
         server = ReportServer(self._intake)
+        # Before the first report: what that one starts is held already, not owed from before.
+        owed = store.open_runs()
         self.addresses = server.listen(settings.listen)
         control = ControlServer(
             settings.state, {"status": lambda _: self.status(), "reload": lambda _: self.reload()}
         )
         await control.start()
         self._mqtt.start()
-        dispatcher.start(store.open_runs())
+        dispatcher.start(owed)
         pings = asyncio.get_running_loop().create_task(self._ping(store))
         self._handle_signals()
         self._tell_ready(snapshot)
@@ -183,9 +185,10 @@ class App:
         """Read configuration, rules and schemas anew; if anything is wrong, change nothing."""
         async with self._reloading:
             self._notifier.reloading()
-            answer = await self._reload()
-            self._notifier.tell(READY=1)
-            return answer
+            try:
+                return await self._reload()
+            finally:
+                self._notifier.tell(READY=1)
 
     async def _reload(self) -> Mapping[str, Any]:
         begun = time.monotonic()

@@ -64,16 +64,18 @@ def _settings_options(*names: str) -> Options:
     return add
 
 
-def _settings(config: Path | None, **flags: Any) -> "Config":
+def _settings(config: Path | None, *, with_secrets: bool = False, **flags: Any) -> "Config":
     """The configuration with the flags that were given; exits with 2 where it is wrong."""
     try:
-        return _reread(config, flags)()
+        return _reread(config, flags, with_secrets=with_secrets)()
     except ProblemsError as exc:
         _print_problems(exc.problems)
         sys.exit(UNUSABLE)
 
 
-def _reread(config: Path | None, flags: Mapping[str, Any]) -> "Callable[[], Config]":
+def _reread(
+    config: Path | None, flags: Mapping[str, Any], *, with_secrets: bool = True
+) -> "Callable[[], Config]":
     from pbxrules import config as configuration
 
     paths: dict[str, tuple[str | int, ...]] = {"mqtt": ("mqtt", "url")}
@@ -82,7 +84,7 @@ def _reread(config: Path | None, flags: Mapping[str, Any]) -> "Callable[[], Conf
         for name, value in flags.items()
         if value
     }
-    return lambda: configuration.load(config, os.environ, given)
+    return lambda: configuration.load(config, os.environ, given, with_secrets=with_secrets)
 
 
 def _print_problems(problems: Iterable[Problem], *, err: bool = True) -> None:
@@ -102,7 +104,7 @@ def serve(config: Path | None, **flags: Any) -> None:
     """
     from pbxrules import app, logs
 
-    settings = _settings(config, **flags)
+    settings = _settings(config, with_secrets=True, **flags)
     try:
         snapshot = app.load_snapshot(settings)
     except ProblemsError as exc:
@@ -127,10 +129,11 @@ def check(config: Path | None, paths: tuple[Path, ...]) -> None:
         language = loading.language(
             schemas=settings.schemas, variables=settings.variables, secrets=settings.secrets
         )
+        folders = paths or (settings.rules,)
         files = [
             file
-            for path in paths or (settings.rules,)
-            for file in (loading.rule_files(path) if path.is_dir() or not path.exists() else [path])
+            for path in folders
+            for file in (loading.rule_files(path) if path.is_dir() or not paths else [path])
         ]
         snapshot = loading.load(files, language)
     except ProblemsError as exc:
@@ -139,7 +142,13 @@ def check(config: Path | None, paths: tuple[Path, ...]) -> None:
         sys.exit(UNUSABLE if unreadable else BAD)
     ruleset = snapshot.ruleset
     off = f", {ruleset.disabled} disabled" if ruleset.disabled else ""
-    click.echo(f"{len(ruleset.rules)} rules in {len(files)} files are good{off}")
+    rules = len(ruleset.rules)
+    verb = "is" if rules == 1 else "are"
+    click.echo(f"{_count(rules, 'rule')} in {_count(len(files), 'file')} {verb} good{off}")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 @main.command(
@@ -150,7 +159,11 @@ def check(config: Path | None, paths: tuple[Path, ...]) -> None:
 @click.option("--caller", help="Who calls.")
 @click.option("--callee", help="Who is called.")
 @click.option("--trunk", help="The trunk of an outside call.")
-@click.option("--direction", type=click.Choice(["internal", "inbound", "outbound"]))
+@click.option(
+    "--direction",
+    type=click.Choice(["internal", "inbound", "outbound"]),
+    help="Which way the call goes.",
+)
 @click.option("--dialled", help="The number that was called from outside.")
 @click.option("--reason", help="Of a call_failed.")
 @click.option("--status", help="Of an extension_status or a cdr.")
@@ -188,7 +201,13 @@ def send(
 
 @main.command(epilog="Example: pbxrules demo --once")
 @_settings_options("rules", "mqtt")
-@click.option("--listen", default="127.0.0.1:8080", show_default=True, metavar="HOST:PORT")
+@click.option(
+    "--listen",
+    default="127.0.0.1:8080",
+    show_default=True,
+    metavar="HOST:PORT",
+    help="Where reports come in.",
+)
 @click.option("--once", is_flag=True, help="End when all has arrived; 0 only if it has.")
 def demo(**flags: Any) -> None:
     """Play six real calls to the example rules, and show what comes of them.
@@ -274,7 +293,8 @@ def reload(config: Path | None, state: str | None) -> None:
             click.echo(problem, err=True)
         click.echo("the old rules stay in force", err=True)
         sys.exit(BAD)
-    click.echo(f"{answer['rules']} rules are in force")
+    verb = "is" if answer["rules"] == 1 else "are"
+    click.echo(f"{_count(answer['rules'], 'rule')} {verb} in force")
     if answer.get("needs_restart"):
         click.echo(f"needs a restart: {', '.join(answer['needs_restart'])}", err=True)
 

@@ -4,15 +4,16 @@ Every key is also a variable: ``mqtt.url`` is ``PBXRULES_MQTT_URL``.
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pbxrules import shipped
 from pbxrules.actions.mqtt import MqttSettings
-from pbxrules.errors import Location, Problem, ProblemsError, did_you_mean
+from pbxrules.errors import Location, Problem, ProblemsError, did_you_mean, why_unreadable
 from pbxrules.language import duration_s
 from pbxrules.schema import Path as Keys
 from pbxrules.schema import Schema
@@ -22,7 +23,9 @@ from pbxrules.yamlsource import Document, read
 DEFAULT_FILE = Path("/etc/pbxrules/pbxrules.yaml")
 PREFIX = "PBXRULES_"
 NOT_KEYS = ("PBXRULES_CONFIG",)
-PATHS = (("rules",), ("schemas",), ("state",), ("mqtt", "ca"))
+PATHS: tuple[Keys, ...] = (
+    ("rules",), ("schemas",), ("state",), ("mqtt", "ca"), ("mqtt", "password", "file"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +40,7 @@ class Config:
     timezone: str | None
     variables: Mapping[str, Any]
     secrets: Mapping[str, str]
-    """Their values."""
+    """Their values; empty texts where they were not asked for."""
     mqtt: Mapping[str, Any]
     keep: Keep
     log_level: str
@@ -61,7 +64,11 @@ class Config:
 
 
 def load(
-    file: Path | None, environment: Mapping[str, str], flags: Mapping[Keys, Any] | None = None
+    file: Path | None,
+    environment: Mapping[str, str],
+    flags: Mapping[Keys, Any] | None = None,
+    *,
+    with_secrets: bool = True,
 ) -> Config:
     """The configuration of *file* (or the default one, if it is there), variables and flags.
 
@@ -69,6 +76,8 @@ def load(
         file: As given by ``--config``; None: ``PBXRULES_CONFIG``, else ``DEFAULT_FILE``.
         environment: Such as ``os.environ``.
         flags: Values that win, by their path: ``{("mqtt", "url"): …}``.
+        with_secrets: Find the values of secrets.  Only who sends them needs them; the
+            person who checks the rules may not even read them.
 
     Raises:
         ProblemsError: With everything that is wrong, each with its place.
@@ -87,12 +96,36 @@ def load(
     places: dict[Keys, Location] = {}
     _add_variables(value, places, environment, problems)
     for path, flag in (flags or {}).items():
-        _put(value, path, flag)
-        places[path] = Location("command line")
-    problems += _mismatches(value, document, places)
+        places[path] = Location(f"--{path[0]}", 0, 0)
+        if _is_utf8(flag, places[path], problems):
+            _put(value, path, flag)
+    told = {problem.where for problem in problems}
+    problems += [p for p in _mismatches(value, document, places) if p.where not in told]
     if problems:
         raise ProblemsError(problems)
-    return _config(value, file, environment, document)
+    if not with_secrets:
+        value = _without_secrets(value)
+    return _config(value, file, environment, lambda path: _place(path, document, places))
+
+
+def _without_secrets(value: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration with an empty text in each secret's place."""
+    secrets = dict.fromkeys(value.get("secrets", {}), "")
+    mqtt = dict(value.get("mqtt", {}))
+    if "password" in mqtt:
+        mqtt["password"] = ""
+    return {**value, "secrets": secrets, "mqtt": mqtt}
+
+
+def _place(path: Keys, document: Document | None, places: Mapping[Keys, Location]) -> Location:
+    """Where the value at *path* was given: the last of file, variable and flag."""
+    for n in range(len(path), 0, -1):
+        if path[:n] in places:
+            return places[path[:n]]
+    for given, where in places.items():
+        if given[: len(path)] == path:
+            return where
+    return document.place(path) if document else Location("the defaults", 0, 0)
 
 
 def _file(file: Path | None, environment: Mapping[str, str]) -> Path | None:
@@ -107,17 +140,19 @@ def _read(file: Path) -> Document:
     try:
         return read(file.read_text("utf-8"), file=str(file))
     except (OSError, UnicodeDecodeError) as exc:
-        why = getattr(exc, "strerror", None) or str(exc)
+        why = why_unreadable(exc)
         raise ProblemsError([Problem(Location(str(file)), "unreadable", why)]) from exc
 
 
 def _make_absolute(value: dict[str, Any], folder: Path) -> None:
-    for path in PATHS:
+    secrets = value.get("secrets")
+    files = [("secrets", name, "file") for name in secrets] if isinstance(secrets, dict) else []
+    for path in (*PATHS, *files):
         holder: Any = value
         for key in path[:-1]:
             holder = holder.get(key) if isinstance(holder, dict) else None
         if isinstance(holder, dict) and isinstance(holder.get(path[-1]), str):
-            holder[path[-1]] = str(folder / Path(holder[path[-1]]).expanduser())
+            holder[str(path[-1])] = str(folder / Path(holder[path[-1]]).expanduser())
 
 
 def variables() -> dict[str, Keys]:
@@ -144,7 +179,7 @@ def _add_variables(
     for name in sorted(environment):
         if not name.startswith(PREFIX) or name in NOT_KEYS:
             continue
-        where = Location(name)
+        where = Location(name, 0, 0)
         if name not in known:
             message = f"'{name}' is no key of the configuration"
             hint = did_you_mean(name, known)
@@ -152,7 +187,19 @@ def _add_variables(
             continue
         path = known[name]
         places[path] = where
+        if not _is_utf8(environment[name], where, problems):
+            continue
         _put(value, path, _parsed(path, environment[name], where, problems))
+
+
+def _is_utf8(given: str | list[str], where: Location, problems: list[Problem]) -> bool:
+    """Whether it was UTF-8 before Python took it; a problem where it was not."""
+    try:
+        "".join(given).encode()
+    except UnicodeEncodeError:
+        problems.append(Problem(where, "wrong-value", "it is no UTF-8"))
+        return False
+    return True
 
 
 def _parsed(path: Keys, text: str, where: Location, problems: list[Problem]) -> Any:
@@ -167,7 +214,9 @@ def _parsed(path: Keys, text: str, where: Location, problems: list[Problem]) -> 
     kinds = [kinds] if isinstance(kinds, str) else kinds
     if "string" in kinds and not (text.startswith("[") and "array" in kinds):
         return text
-    document = read(text, file=str(where.file))
+    document = read(text, file=where.file)
+    if "string" in kinds and document.problems:
+        return text  # no list, but an address such as [::1]:8080
     problems.extend(document.problems)
     return document.value
 
@@ -186,36 +235,33 @@ def _mismatches(
 ) -> Iterator[Problem]:
     for found in Schema(shipped.schema("config")).mismatches(value):
         path = found.path if found.key is None else (*found.path, found.key)
-        told = next((places[path[:n]] for n in range(len(path), 0, -1) if path[:n] in places), None)
-        if told is None and document is not None:
-            told = document.place(path) if found.key is None else document.key_place(path)
-        yield Problem(told or Location("command line"), found.code, found.message, found.hint)
+        where = _place(path, document, places)
+        if found.key is not None and document is not None and where == document.place(path):
+            where = document.key_place(path)
+        yield Problem(where, found.code, found.message, found.hint)
 
 
 def _config(
     value: Mapping[str, Any],
     file: Path | None,
     environment: Mapping[str, str],
-    document: Document | None,
+    place: Callable[[Keys], Location],
 ) -> Config:
     problems: list[Problem] = []
-
-    def place(*path: str | int) -> Location:
-        return document.place(path) if document else Location("configuration")
-
     secrets = {
-        name: _secret(source, environment, place("secrets", name), problems)
+        name: _secret(source, environment, place(("secrets", name)), problems)
         for name, source in value.get("secrets", {}).items()
     }
     mqtt = dict(value.get("mqtt", {}))
     if "password" in mqtt:
-        mqtt["password"] = _secret(
-            mqtt["password"], environment, place("mqtt", "password"), problems
-        )
+        where = place(("mqtt", "password"))
+        mqtt["password"] = _secret(mqtt["password"], environment, where, problems)
+    if "url" in mqtt:
+        problems += _port_problems(mqtt["url"], place(("mqtt", "url")))
     zone = value.get("timezone")
     if zone is not None:
-        problems += _zone_problems(zone, place("timezone"))
-    listen, wrong = _addresses(value.get("listen", "127.0.0.1:8080"), place("listen"))
+        problems += _zone_problems(zone, place(("timezone",)))
+    listen, wrong = _addresses(value.get("listen", "127.0.0.1:8080"), place(("listen",)))
     problems += wrong
     if problems:
         raise ProblemsError(problems)
@@ -251,12 +297,14 @@ def default_state(environment: Mapping[str, str]) -> Path:
 
 
 def _secret(
-    source: Mapping[str, str],
+    source: Mapping[str, str] | str,
     environment: Mapping[str, str],
     where: Location,
     problems: list[Problem],
 ) -> str:
     """The value of a secret, wherever it is; a newline at its end does not count."""
+    if isinstance(source, str):
+        return source
     ((kind, name),) = source.items()
     if kind == "env":
         if name not in environment:
@@ -276,6 +324,13 @@ def _secret(
         why = getattr(exc, "strerror", None) or "it is no UTF-8"
         problems.append(Problem(where, "no-secret", f"can't read '{name}': {why}"))
         return ""
+
+
+def _port_problems(url: str, where: Location) -> Iterator[Problem]:
+    try:
+        _ = urlsplit(url).port
+    except ValueError:
+        yield Problem(where, "wrong-value", f"'{url}': a port is a number to 65535")
 
 
 def _zone_problems(zone: str, where: Location) -> Iterator[Problem]:

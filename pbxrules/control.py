@@ -17,6 +17,10 @@ NAME = "control.sock"
 MAX_LINE = 64 * 1024
 Command = Callable[[Mapping[str, Any]], Any]
 """Takes the request, gives (or is awaited for) what goes into the answer."""
+_NO_REQUEST = (
+    OSError, ValueError, RecursionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError,
+)  # fmt: skip
+"""It was cut off, is not JSON, too deep or too long: there is nobody to explain it to."""
 
 
 class ControlServer:
@@ -43,16 +47,19 @@ class ControlServer:
         self._server = await asyncio.start_unix_server(self._serve, sock=sock, limit=MAX_LINE)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError, ValueError, asyncio.IncompleteReadError):
-            async with asyncio.timeout(60):
-                request = json.loads(await reader.readuntil())
-                answer = await self._answer(request)
-                writer.write(json.dumps(answer).encode() + b"\n")
-                await writer.drain()
-        writer.close()
+        try:
+            with suppress(*_NO_REQUEST):
+                async with asyncio.timeout(60):
+                    request = json.loads(await reader.readuntil())
+                    answer = await self._answer(request)
+                    writer.write(json.dumps(answer).encode() + b"\n")
+                    await writer.drain()
+        finally:
+            writer.close()
 
     async def _answer(self, request: Any) -> Mapping[str, Any]:
-        command = self._commands.get(request.get("do", "")) if isinstance(request, dict) else None
+        name = request.get("do") if isinstance(request, dict) else None
+        command = self._commands.get(name) if isinstance(name, str) else None
         if command is None:
             return {"error": f"one of {', '.join(sorted(self._commands))} can be done"}
         answer = command(request)

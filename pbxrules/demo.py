@@ -27,7 +27,7 @@ from pbxrules.config import Config
 from pbxrules.errors import ProblemsError, StoreError
 from pbxrules.loading import Snapshot
 from pbxrules.model import GiveUp
-from pbxrules.showing import actions, event_lines
+from pbxrules.showing import event_lines, is_owed
 from pbxrules.store import reading
 from pbxrules.store.reading import EventRecord
 
@@ -49,9 +49,12 @@ def run(*, listen: str, rules: str | None, mqtt: str | None, once: bool) -> int:
     try:
         with tempfile.TemporaryDirectory(prefix="pbxrules-demo-") as state:
             return asyncio.run(_Demo(console, listen, rules, mqtt, Path(state)).play(once=once))
-    except (DemoError, ProblemsError, StoreError) as exc:
-        print(f"pbxrules: {exc}", file=sys.stderr)
-        return 2 if isinstance(exc, ProblemsError) else 1
+    except ProblemsError as exc:
+        sys.stderr.write(f"{exc}\n")
+        return 2
+    except (DemoError, StoreError) as exc:
+        sys.stderr.write(f"pbxrules: {exc}\n")
+        return 1
 
 
 class _Demo:
@@ -67,7 +70,9 @@ class _Demo:
 
     async def play(self, *, once: bool) -> int:
         async with contextlib.AsyncExitStack() as stack:
-            url: str = self._mqtt or await stack.enter_async_context(_own_broker())
+            url = self._mqtt
+            if not url:
+                url = await stack.enter_async_context(_own_broker())
             flags: dict[tuple[str | int, ...], str] = {
                 ("listen",): self._listen,
                 ("rules",): self._rules,
@@ -76,7 +81,8 @@ class _Demo:
             }
             if not self._mqtt:
                 flags["mqtt", "protocol"] = "3.1.1"  # all that our own broker knows
-            settings = config.load(None, os.environ, flags)
+            # Our own broker and rules need no secret of an installation's.
+            settings = config.load(None, os.environ, flags, with_secrets=bool(self._mqtt))
             snapshot = load_snapshot(settings)
             app = App(settings, lambda: settings)
             daemon = asyncio.create_task(app.run(snapshot))
@@ -133,7 +139,7 @@ class _Demo:
         while True:
             records = await asyncio.to_thread(self._read)
             late = asyncio.get_running_loop().time() > deadline
-            if records and (late or not _owed(records[0])):
+            if records and (late or not is_owed(records[0])):
                 self._shown = records[0].id
                 return records[0]
             if late:
@@ -158,17 +164,13 @@ class _Demo:
         self._say("Ctrl-C ends the demo.\n")
         while not daemon.done() and not app.stopping:
             for record in await asyncio.to_thread(self._read):
-                if _owed(record):
+                if is_owed(record):
                     break
                 self._shown = record.id
                 self._show(record, await subscriber.take(Counter()))
             for topic, payload in await subscriber.take(Counter()):
                 self._say(("       ⇐ ", "green"), (topic, "green"), f" {logs.escape(payload)}")
             await asyncio.sleep(0.2)
-
-
-def _owed(record: EventRecord) -> bool:
-    return any(action["state"] == "owed" for run in record.runs for action in actions(run))
 
 
 def _body(sent: bytes) -> str:

@@ -17,12 +17,14 @@ import math
 import random
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pbxrules import runs
 from pbxrules.actions import Performer
 from pbxrules.errors import StoreError
 from pbxrules.model import (
+    Delivery,
+    Done,
     Event,
     GiveUp,
     Moment,
@@ -39,6 +41,8 @@ HOT = 2_000
 """Runs kept whole in memory: about 2 KB each."""
 LOAD = 64
 """Runs read again at a time."""
+TOLD = frozenset({"log"})
+"""Verbs that tell people: they get the names of secrets, not their values."""
 SWEEP_S = 1.0
 """How often what waits is looked through for what has expired."""
 
@@ -230,9 +234,14 @@ class Dispatcher:
         held.whole = whole = Whole(loaded.run, loaded.event, program)
         self._hot += 1
         if runs.expired(loaded.run, now):
-            self._step(held, whole, runs.expire(loaded.run, program, now))
+            self._expire(held, whole, now)
         else:
             self._line_up(held)
+
+    def _expire(self, held: _Held, whole: Whole, now: Moment) -> None:
+        run = runs.expire(whole.run, whole.program, now)
+        _log(whole, run)
+        self._step(held, whole, run)
 
     def _sweep(self) -> None:
         """Give up what expired while it waited; comes back every ``SWEEP_S``."""
@@ -246,11 +255,14 @@ class Dispatcher:
         if late:
             line.waiting = [entry for entry in line.waiting if entry[2].late > now.uptime_s]
             heapq.heapify(line.waiting)
+        for rule, parked in list(line.parked.items()):
+            late += [held for held in parked if held.late <= now.uptime_s]
+            line.parked[rule] = deque(held for held in parked if held.late > now.uptime_s)
+            if not line.parked[rule]:
+                del line.parked[rule]
         for held in late:
             if held.whole is not None:
-                run = runs.expire(held.whole.run, held.whole.program, now)
-                _log(held.whole, run)
-                self._step(held, held.whole, run)
+                self._expire(held, held.whole, now)
         cold = [held for held in late if held.whole is None]
         if cold and line.loading:
             for held in cold:
@@ -263,23 +275,21 @@ class Dispatcher:
     def _end_unknown(self, held: _Held, loaded: LoadedRun, why: str) -> None:
         """Give up a run that this release no longer understands, with the reason."""
         logger.error("run given up", extra={"fields": {"run": held.id, "why": why}})
-        self._store.put(Advanced(run=runs.abandon(loaded.run, why, self._now())))
-        self._forget(held)
+        run = runs.abandon(loaded.run, why, self._now())
+        self._store.put(Advanced(run=run), lambda _: self._forget(held))
 
     # --- one try -----------------------------------------------------------------------------
 
     def _try(self, line: _Line, held: _Held, whole: Whole) -> None:
         now = self._now()
         if runs.expired(whole.run, now):
-            run = runs.expire(whole.run, whole.program, now)
-            _log(whole, run)
-            self._step(held, whole, run)
+            self._expire(held, whole, now)
             return
         delivery = runs.delivery(
             whole.run,
             whole.program,
             whole.event,
-            secrets=self._secrets(),
+            secrets=_names(self._secrets()) if whole.run.verb in TOLD else self._secrets(),
             store_id=self._store.id,
             now=now,
         )
@@ -288,7 +298,7 @@ class Dispatcher:
         if isinstance(delivery, GiveUp):
             self._settle(held, whole, delivery)
             return
-        attempt = asyncio.ensure_future(line.performer.perform(delivery))
+        attempt = _begun(line.performer, delivery)
         line.under_way[held.id] = attempt
         line.per_rule[held.rule] += 1
         attempt.add_done_callback(lambda done: self._tried(line, held, whole, done))
@@ -309,6 +319,7 @@ class Dispatcher:
             return
         broken = attempt.exception()
         outcome = attempt.result() if broken is None else GiveUp(reason=f"a defect: {broken!r}")
+        outcome = _discreet(outcome, self._secrets())
         if broken is not None:
             logger.error("an action broke", exc_info=broken)
         self._settle(held, whole, outcome)
@@ -334,6 +345,9 @@ class Dispatcher:
                 held.verb, held.due = run.verb, run.due.uptime_s
                 held.late = _late(held.due, run.expires_s)
                 held.whole = Whole(run, whole.event, whole.program)
+                if self._hot > HOT:  # its row says it all
+                    held.whole = None
+                    self._hot -= 1
                 self._place(held, self._uptime(run.next_try))
                 self.pump(held.verb)
 
@@ -365,6 +379,35 @@ class Dispatcher:
                 await asyncio.wait(late, timeout=grace_s)
         for line in self._lines.values():
             await line.performer.close()
+
+
+def _begun(performer: Performer, delivery: Delivery) -> "asyncio.Future[Outcome]":
+    """The try, begun; a performer that breaks at once is told of as one that breaks later."""
+    try:
+        return asyncio.ensure_future(performer.perform(delivery))
+    except Exception as exc:  # noqa: BLE001 - else it ends the answers of all reports in this commit
+        broken: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        broken.set_exception(exc)
+        return broken
+
+
+def _names(secrets: Mapping[str, str]) -> Mapping[str, str]:
+    """The words that stand for each secret where people read."""
+    return {name: f"{{{{ secret.{name} }}}}" for name in secrets}
+
+
+def _discreet(outcome: Outcome, secrets: Mapping[str, str]) -> Outcome:
+    """*outcome*, with the names of secrets in place of their values."""
+    said = outcome.detail if isinstance(outcome, Done) else outcome.reason
+    hidden = said
+    for name, words in _names(secrets).items():
+        if secrets[name] and secrets[name] in hidden:
+            hidden = hidden.replace(secrets[name], words)
+    if hidden == said:
+        return outcome
+    if isinstance(outcome, Done):
+        return Done(detail=hidden)
+    return replace(outcome, reason=hidden)
 
 
 def _late(due: float, expires_s: float | None) -> float:

@@ -7,14 +7,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, order=True)
 class Location:
-    """A place in a text that a person wrote; *line* and *column* count from 1."""
+    """A place in a text that a person wrote; *line* and *column* count from 1.
+
+    Without a line it is all of *file*, such as a variable of the environment or a flag.
+    """
 
     file: str
     line: int = 1
     column: int = 1
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}"
+        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -75,3 +78,10 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 def pointer(path: Iterable[str | int]) -> str:
     """The JSON pointer of *path*: ``("call", 0)`` is ``/call/0``."""
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
+
+
+def why_unreadable(exc: OSError | UnicodeDecodeError) -> str:
+    """Why a text file can't be read, and what to do."""
+    if isinstance(exc, UnicodeDecodeError):
+        return f"byte {exc.start + 1} is no UTF-8: save the file as UTF-8"
+    return exc.strerror or str(exc)

@@ -179,14 +179,15 @@ class Intake:
             self._resends.forget(seen)
             self._store.recover()
             logger.error("report not written", extra={"fields": {"why": str(fate)}})
+        else:
+            self._resends.settle(seen)
+            # The lamp first: the PBX does not mind to wait, and nor does the log.
+            for run, rule in begun:
+                self._dispatcher.hold(run, accepted.event, rule.program)
         for place, reply in enumerate(replies):
             reply(_receipt(seen, duplicate=place > 0) if fate is None else fate)
-        if fate is not None:
-            return
-        self._resends.settle(seen)
-        _log(accepted)
-        for run, rule in begun:
-            self._dispatcher.hold(run, accepted.event, rule.program)
+        if fate is None:
+            _log(accepted)
 
     def _take_again(self, seen: Seen, now: Moment, reply: Reply) -> None:
         waiting = self._waiting.get(seen.id)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pbxrules import rules, shipped
-from pbxrules.errors import Location, Problem, ProblemsError
+from pbxrules.errors import Location, Problem, ProblemsError, why_unreadable
 from pbxrules.language import Language, verbs
 from pbxrules.model import Program, Rule
 from pbxrules.rules import RuleSet
@@ -103,7 +103,7 @@ def load(files: Iterable[Path], language: Language) -> Snapshot:
         try:
             documents.append(read(_text(path), file=str(path)))
         except (OSError, UnicodeDecodeError) as exc:
-            problems.append(Problem(Location(str(path)), "unreadable", _why(exc)))
+            problems.append(Problem(Location(str(path)), "unreadable", why_unreadable(exc)))
     try:
         ruleset = rules.load(documents, language)
     except ProblemsError as exc:
@@ -117,9 +117,3 @@ def _text(path: Path) -> str:
     with path.open("rb") as file:
         # One byte more than is allowed: the reader says that it is too large.
         return file.read(MAX_BYTES + 1).decode("utf-8")
-
-
-def _why(exc: OSError | UnicodeDecodeError) -> str:
-    if isinstance(exc, UnicodeDecodeError):
-        return f"byte {exc.start + 1} is no UTF-8: save the file as UTF-8"
-    return exc.strerror or str(exc)

@@ -33,7 +33,6 @@ class RuleSet:
     """Those that are enabled."""
     index: index.Index
     by_id: Mapping[str, Rule]
-    digest: str
     disabled: int = 0
 
 
@@ -95,7 +94,6 @@ def load(documents: Sequence[Document], language: Language) -> RuleSet:
         rules=rules,
         index=index.build([rule.triggers for rule in rules]),
         by_id={rule.id: rule for rule in rules},
-        digest=_digest([document.value for document in documents]),
         disabled=len(reading.disabled),
     )
 

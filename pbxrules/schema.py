@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
 
 Path = tuple[str | int, ...]
+MAX_MESSAGE = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,9 +44,13 @@ class Schema:
             ValueError: It is no valid JSON Schema, or refers outside itself.
         """
         self.document = document
-        self.is_valid: Callable[[Any], bool] = jsonschema_rs.Draft202012Validator(
-            dict(document), pattern_options=jsonschema_rs.RegexOptions(), offline=True
-        ).is_valid
+        try:
+            compiled = jsonschema_rs.Draft202012Validator(
+                dict(document), pattern_options=jsonschema_rs.RegexOptions(), offline=True
+            )
+        except jsonschema_rs.ValidationError as exc:
+            raise ValueError(f"/{'/'.join(map(str, exc.instance_path))}: {exc.message}") from exc
+        self.is_valid: Callable[[Any], bool] = compiled.is_valid
 
     def mismatches(self, value: Any, *, limit: int | None = None) -> list[Mismatch]:
         """Everything wrong with *value*, in the value's order; empty if it is valid.
@@ -95,7 +100,8 @@ def _explain(error: Any) -> Iterator[Mismatch]:
     path = tuple(error.absolute_path)
     explain = _WORDS.get(str(error.validator))
     if explain is None:
-        yield Mismatch(path=path, code="wrong-value", message=error.message)
+        # jsonschema's own words quote the value, however long it is.
+        yield Mismatch(path=path, code="wrong-value", message=error.message[:MAX_MESSAGE])
         return
     yield from explain(path, error)
 
@@ -180,11 +186,17 @@ def _not_listed(path: Path, error: Any) -> Iterator[Mismatch]:
     )
 
 
+def _not_the_one(path: Path, error: Any) -> Iterator[Mismatch]:
+    message = f"{shown(error.instance)} is not {shown(error.validator_value)}"
+    yield Mismatch(path=path, code="wrong-value", message=message)
+
+
 def _bound(words: str) -> Callable[[Path, Any], Iterator[Mismatch]]:
     def explain(path: Path, error: Any) -> Iterator[Mismatch]:
         message = f"{shown(error.instance)} {words} {error.validator_value}"
         if not error.instance and not isinstance(error.instance, int | float):
-            kind = {list: "list", dict: "mapping"}.get(type(error.instance), "text")
+            text = isinstance(error.instance, str)
+            kind = "text" if text else shown(error.instance).removeprefix("a ")
             message = f"this {kind} is empty"
         yield Mismatch(path=path, code="wrong-value", message=message)
 
@@ -205,6 +217,7 @@ _WORDS: Mapping[str, Callable[[Path, Any], Iterator[Mismatch]]] = {
     "required": _missing_keys,
     "type": _wrong_type,
     "enum": _not_listed,
+    "const": _not_the_one,
     "pattern": _pattern,
     "minimum": _bound("is less than"),
     "maximum": _bound("is more than"),
@@ -236,13 +249,25 @@ def event_schemas(documents: Mapping[str, Mapping[str, Any]]) -> dict[str, Event
     """
     found: dict[str, EventSchema] = {}
     for event, document in documents.items():
-        action = document.get("properties", {}).get("action", {})
-        names = action.get("enum") or [action[key] for key in ("const",) if key in action]
+        names = _actions(document)
         if not names:
             raise ValueError(f"{event}: properties.action needs a const: the PBX's own word")
-        entry = EventSchema(event=event, schema=Schema(document))
+        try:
+            entry = EventSchema(event=event, schema=Schema(document))
+        except ValueError as exc:
+            raise ValueError(f"{event}: {exc}") from exc
         for name in names:
             if name in found:
                 raise ValueError(f"{event}: the action '{name}' is already {found[name].event}")
             found[name] = entry
     return found
+
+
+def _actions(document: Any) -> list[str]:
+    """The PBX's words that a schema is for; none where it is no schema at all."""
+    try:
+        action = document["properties"]["action"]
+        names = action["enum"] if "enum" in action else [action["const"]]
+    except (KeyError, TypeError):
+        return []
+    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []

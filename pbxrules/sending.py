@@ -6,7 +6,7 @@ import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from pbxrules.pbx.compose import compose, encode, request
 
@@ -54,7 +54,8 @@ def send(url: str, body: bytes) -> Answer:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(f"'{url}' is no http:// or https:// URL")
-    path = parts.path if parts.path not in ("", "/") else None
+    target = urlunsplit(("", "", parts.path, parts.query, ""))
+    path = target if target not in ("", "/") else None
     port = parts.port or (443 if parts.scheme == "https" else 80)
     return exchange(
         (parts.hostname, port),

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 LAST_ON_TERMINAL = 20
 POLL_S = 0.3
+PAGE = 200
+SETTLE_S = 2.0
+"""How long ``--follow`` waits for an event's actions before it shows them as owed."""
 STYLES = {
     "done": "green", "owed": "yellow", "failed": "red", "expired": "red", "dropped": "red",
 }  # fmt: skip
@@ -70,18 +73,34 @@ def events(path: Path, *, last: int | None, follow: bool, as_json: bool) -> None
         last = LAST_ON_TERMINAL
     show = _json_printer() if as_json else _table_printer()
     newest = 0
-    unsettled: set[int] = set()
+    if last is not None:
+        with reading.opened(path) as db:
+            newest = reading.before_last(db, last)
+    patience: float | None = None
     while True:
         with reading.opened(path) as db:
             # Read in pages, so that a large store costs little memory and no long reading.
-            records = reading.events(db, after=newest, last=last)
+            records = reading.events(db, after=newest, at_most=PAGE)
         for record in records:
-            newest = max(newest, record.id)
+            if follow and is_owed(record):
+                # Its actions began just now: what becomes of them is worth a moment.
+                patience = patience or time.monotonic() + SETTLE_S
+                if time.monotonic() < patience:
+                    break
+            patience = None
+            newest = record.id
             show(record)
+        else:
+            if len(records) == PAGE:
+                continue
         if not follow:
             return
-        last = None
         time.sleep(POLL_S)
+
+
+def is_owed(record: EventRecord) -> bool:
+    """Whether an action of the event is still to be done."""
+    return not all(run.ended for run in record.runs)
 
 
 def _json_printer() -> Any:

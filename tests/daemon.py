@@ -23,7 +23,7 @@ from pbxrules.dispatcher import Dispatcher
 from pbxrules.errors import StoreError
 from pbxrules.intake import Intake
 from pbxrules.language import Language
-from pbxrules.model import Delivery, Done, Moment, Outcome, Run
+from pbxrules.model import Delivery, Done, Moment, Outcome, Program, Run
 from pbxrules.showing import event_json
 from pbxrules.store import (
     Accepted,
@@ -111,7 +111,7 @@ class MemoryStore:
         self.last_seen: dict[int, Moment] = {}
         self.arrived = asyncio.Event()
         """Something waits for a commit."""
-        self._at_once = at_once
+        self.at_once = at_once
         self._waiting: list[tuple[Change | None, Settled | None]] = []
         """Without a change and without anybody to tell: a ``recover``."""
         self._given_out = 0
@@ -135,7 +135,7 @@ class MemoryStore:
     def _queue(self, change: Change | None, settled: Settled | None) -> None:
         self._waiting.append((change, settled))
         self.arrived.set()
-        if self._at_once:
+        if self.at_once:
             asyncio.get_running_loop().call_soon(self.commit)
 
     def commit(self) -> None:
@@ -283,11 +283,13 @@ class Connection:
     def has_ended(self) -> bool:
         """Whether the server has hung up."""
         try:
-            return not self._sock.recv(1, socket.MSG_PEEK)
+            while data := self._sock.recv(1 << 16):
+                self._read += data
         except BlockingIOError:
             return False
         except ConnectionError:
-            return True
+            pass
+        return True
 
     def end(self) -> None:
         """Say that nothing more will be sent."""
@@ -348,7 +350,7 @@ class Daemon:
             self.store,
             dict.fromkeys(("mqtt", "shell", "http", "log"), self.recorder),
             now=self.clock.now,
-            program_of=lambda loaded: self.intake.snapshot.program_of(loaded),
+            program_of=self._program_of,
             secrets=dict,
         )
         self.intake = Intake(snapshot, self.store, self.dispatcher, self.clock)
@@ -370,6 +372,9 @@ class Daemon:
         await self.dispatcher.stop(1)
         self.store.close()
         logging.getLogger().removeHandler(self._listener)
+
+    def _program_of(self, loaded: LoadedRun) -> Program:
+        return self.intake.snapshot.program_of(loaded)
 
     @contextlib.asynccontextmanager
     async def connected(self) -> AsyncIterator[Connection]:

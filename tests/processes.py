@@ -58,12 +58,22 @@ class Child:
     """A process under way, with all it says in *log*; gone when the block ends."""
 
     def __init__(
-        self, argv: Sequence[str], log: Path, *, env: Mapping[str, str] | None = None
+        self,
+        argv: Sequence[str],
+        log: Path,
+        *,
+        env: Mapping[str, str] | None = None,
+        stderr: int | None = None,
     ) -> None:
+        """Start *argv*; with *stderr*, a descriptor, its errors go there."""
         self.log = log
         with log.open("ab") as output:
             self._process = subprocess.Popen(
-                argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=env
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output if stderr is None else stderr,
+                env=env,
             )
         self.pid = self._process.pid
 
@@ -152,7 +162,7 @@ class Daemon(Child):
 class Home:
     """A daemon's folder: configuration, rules and state, over all its starts."""
 
-    def __init__(self, folder: Path, rules: str, **settings: Any) -> None:
+    def __init__(self, folder: Path, rules: str, /, **settings: Any) -> None:
         """Write rules and configuration; *settings* are the configuration's keys.
 
         The log is JSON unless told, and the daemon chooses its port.

@@ -69,7 +69,10 @@ def test_nothing_of_one_rule_changes_another() -> None:
             ("trunk", "one of t, u"), {}, "trunk is absent, wanted one of t, u", id="absent"
         ),
         pytest.param(
-            ("extensions", "7"), {"extensions": ("1", "2")}, "extensions is 1, 2, wanted 7", id="a list"
+            ("extensions", "7"),
+            {"extensions": ("1", "2")},
+            "extensions is 1, 2, wanted 7",
+            id="a list",
         ),
         pytest.param(("duration", "10"), {"duration": 0}, "duration is 0, wanted 10", id="zero"),
     ],

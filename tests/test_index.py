@@ -4,9 +4,9 @@ from hypothesis import example, given
 
 from pbxrules.index import build
 from pbxrules.model import Event
-from tests.rulesets import EVENTS, RULES, Written, fits, ruleset
 from tests.rulefiles import event, rule
 from tests.rulefiles import ruleset as read_rules
+from tests.rulesets import EVENTS, RULES, Written, fits, ruleset
 
 RING = Event(fields={"event": "ring", "extensions": ("1", "1", "2")}, payload={})
 

@@ -1,10 +1,12 @@
 """MQTT, with a real mosquitto where it can do what is asked, else with a broker of our own."""
 
 import asyncio
+import contextlib
 import itertools
 import json
 import shutil
 import signal
+import socket
 import subprocess
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -23,6 +25,7 @@ from tests.processes import (
     Message,
     Mosquitto,
     Subscriber,
+    free_port,
     retained,
     wait_until,
     with_sbin,
@@ -98,7 +101,9 @@ def test_a_ring_becomes_messages(version: str | None, tmp_path: Path) -> None:
     assert ids == [f"delivery_id:{store}-{event}-{place}" for place in range(4)]
 
 
-def test_no_text_of_a_caller_keeps_a_message_from_its_topic(tmp_path: Path) -> None:
+def test_promise_7_no_text_of_a_call_changes_a_topic_or_keeps_it_from_the_broker(
+    tmp_path: Path,
+) -> None:
     caller = "\u00a0\u200bMüller/#+\u202e\x00$"
     with Mosquitto(tmp_path) as broker, Subscriber(broker, tmp_path / "sub.log") as subscriber:
         home = Home(tmp_path, EACH_CALL, mqtt={"url": broker.url})
@@ -106,6 +111,31 @@ def test_no_text_of_a_caller_keeps_a_message_from_its_topic(tmp_path: Path) -> N
             daemon.ring(caller=caller, extension="101", direction="internal")
             (message,) = subscriber.wait_messages(1)
     assert message.topic == "calls/\u00a0\u200bMüller%2F%23%2B\u202e%00%24"
+
+
+def test_a_broker_behind_websockets_is_spoken_to_as_well(tmp_path: Path) -> None:
+    port = free_port()
+    second = (f"listener {port} 127.0.0.1", "protocol websockets")
+    with (
+        Mosquitto(tmp_path, *second) as broker,
+        Subscriber(broker, tmp_path / "sub.log") as subscriber,
+    ):
+        home = Home(tmp_path, EACH_CALL, mqtt={"url": f"ws://127.0.0.1:{port}/mqtt"})
+        with home.serving() as daemon:
+            daemon.ring(caller="0301", callee="101", extension="101", direction="internal")
+            (message,) = subscriber.wait_messages(1)
+    assert (message.topic, message.payload) == ("calls/0301", "101")
+
+
+def test_without_a_broker_a_message_is_given_up_with_the_reason() -> None:
+    async def main() -> None:
+        mqtt = Mqtt(None, lambda: None)
+        mqtt.start()
+        outcome = await mqtt.perform(delivery("mqtt", {"topic": "lamp"}))
+        await mqtt.close()
+        assert outcome == GiveUp(reason="no broker is configured (mqtt: url)")
+
+    asyncio.run(main())
 
 
 # --- the broker is away ------------------------------------------------------------------------
@@ -202,6 +232,7 @@ def test_the_status_is_online_while_it_runs_and_offline_after(
             daemon.signal(how)
             daemon.wait()
             wait_until(lambda: retained(broker, STATUS) == "offline", "offline")
+    assert not [entry for entry in daemon.entries() if entry["level"] != "info"]
 
 
 # --- a broker that refuses ---------------------------------------------------------------------
@@ -447,6 +478,23 @@ def test_a_message_that_costs_the_connection_twice_is_given_up_and_no_other(
     assert {f"calls/{caller}" for caller in [*callers(20), "after"]} == set(broker.messages)
 
 
+class Babbling(FakeBroker):
+    """Breaks the protocol at first."""
+
+    def greet(self, version: int) -> bytes | None:
+        return connack(version) if len(self.versions) > 1 else b"\x20\x03\x00\x00\xff"
+
+
+def test_a_broker_that_breaks_the_protocol_is_one_that_is_not_there() -> None:
+    async def main(broker: FakeBroker) -> None:
+        async with connected(broker) as mqtt:
+            assert await mqtt.perform(delivery("mqtt", {"topic": "lamp"})) == Done()
+
+    with Babbling() as broker:
+        asyncio.run(main(broker))
+        assert broker.messages == ["lamp"]
+
+
 # --- a broker that is gone and nobody said so ----------------------------------------------------
 
 
@@ -480,3 +528,23 @@ def test_a_message_that_is_not_acknowledged_in_time_is_sent_over_a_new_connectio
     assert action["state"] == "done"
     # The first try lay in the dead connection, and no one can take it back.
     assert len(delivery_ids(messages)["calls/0301"]) == 1
+
+
+def test_a_broker_that_swallows_connections_delays_neither_reports_nor_the_end(
+    tmp_path: Path,
+) -> None:
+    with contextlib.ExitStack() as sockets:
+        broker = sockets.enter_context(socket.socket())
+        broker.bind(("127.0.0.1", 0))
+        broker.listen(0)
+        for _ in range(4):  # no further SYN is answered
+            filler = sockets.enter_context(socket.socket())
+            filler.setblocking(False)  # noqa: FBT003 - its only parameter
+            filler.connect_ex(broker.getsockname())
+        home = Home(
+            tmp_path, EACH_CALL, mqtt={"url": f"mqtt://127.0.0.1:{broker.getsockname()[1]}"}
+        )
+        with home.serving() as daemon:
+            daemon.ring(caller="0301", extension="101", direction="internal")
+            assert daemon.stop(timeout_s=10) == 0
+    assert [action["state"] for action in home.actions()] == ["owed"]

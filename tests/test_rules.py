@@ -93,7 +93,7 @@ def test_every_key_means_what_the_language_says() -> None:
     ]
     assert [trigger.id for trigger in every.triggers] == ["1", "2"]
     steps = every.program.steps
-    assert [one.verb for one in steps] == "mqtt shell shell http http log log".split()
+    assert [one.verb for one in steps] == ["mqtt", "shell", "shell", "http", "http", "log", "log"]
     assert steps[0].retry == Retry(attempts=3, delay_s=0.5, max_delay_s=3600)
     assert [one.timeout_s for one in steps] == [2, *[10] * 6]
     assert [one.expires_s for one in steps] == [None, *[300] * 6]
@@ -197,7 +197,9 @@ def test_a_number_means_its_digits(written: str, digits: str) -> None:
     for test in (written, f"[{written}]", f"{{in: [{written}]}}", f"{{not: {{not: {written}}}}}"):
         assert fires(rule(f"{{extension: {test}}}"), extension=digits), test
         assert not fires(rule(f"{{extension: {test}}}"), extension=f"{digits}0"), test
-    assert fires(f"groups: {{g: [7, {written}]}}\n" + rule("{extension: {in: g}}"), extension=digits)
+    assert fires(
+        f"groups: {{g: [7, {written}]}}\n" + rule("{extension: {in: g}}"), extension=digits
+    )
     actions = (
         f"[{{shell: [a, {written}], env: {{A: {written}}}}},"
         f" {{http: {{url: 'http://h/', headers: {{A: {written}}}}}}}]"
@@ -258,7 +260,9 @@ def test_a_disabled_rule_is_checked_and_never_fires() -> None:
 
 
 def test_a_rule_sees_the_variables_of_the_configuration_and_its_own_win() -> None:
-    text = rule(actions="['{log: \"{{ vars.site }} {{ vars.lamps[extension] }}\"}']").replace("'", "")
+    text = rule(actions="['{log: \"{{ vars.site }} {{ vars.lamps[extension] }}\"}']").replace(
+        "'", ""
+    )
     assert filled_in(text) == [{"text": "hq hall"}]
     own = text.replace("  triggers", "  variables: {site: annex}\n  triggers")
     assert filled_in(own) == [{"text": "annex hall"}]
@@ -284,7 +288,9 @@ def test_the_digest_of_a_rule_set_is_of_what_it_says_not_of_how_it_looks() -> No
 # --- A program made again from what a run keeps -----------------------------------------------
 
 SHIPPED = loading.load(loading.rule_files(shipped.folder("rules")), loading.language())
-FIELD_TEXTS = st.sampled_from(["101", "106", "030", "", "a/b", "-x", "{{ 1 }}"]) | st.text(max_size=5)
+FIELD_TEXTS = st.sampled_from(["101", "106", "030", "", "a/b", "-x", "{{ 1 }}"]) | st.text(
+    max_size=5
+)
 EVENT_FIELDS = st.fixed_dictionaries(
     {"event": st.sampled_from(["ring", "alert", "cdr"])},
     optional={name: FIELD_TEXTS for name in FIELDS if name not in ("event", "extensions")}
@@ -342,8 +348,10 @@ TRIGGERS = [
     pytest.param(
         "{event: Klingel}",
         [
-            "3:21: unknown-event: no report is the event 'Klingel' (one of alert, answer, bye,"
-            " call_failed, cdr, extension_status, ring, transfer, other)"
+            (
+                "3:21: unknown-event: no report is the event 'Klingel' (one of alert, answer, bye,"
+                " call_failed, cdr, extension_status, ring, transfer, other)"
+            )
         ],
         id="an event in another tongue",
     ),
@@ -426,21 +434,27 @@ TRIGGERS = [
     pytest.param(
         "{extension: }",
         [
-            "3:25: empty-value: 'extension' has no value"
-            ' (write what is meant, if nothing then "" or null)'
+            (
+                "3:25: empty-value: 'extension' has no value"
+                ' (write what is meant, if nothing then "" or null)'
+            )
         ],
         id="a test without a value",
     ),
     pytest.param(
         "{extension: *101}",
         [
-            "3:25: alias: '*' without quotes begins an alias in YAML, and none are read here"
-            ' (write "*101")'
+            (
+                "3:25: alias: '*' without quotes begins an alias in YAML, and none are read here"
+                ' (write "*101")'
+            )
         ],
         id="a star without quotes",
     ),
     pytest.param("{extension: []}", ["3:25: wrong-value: this list is empty"], id="an empty list"),
-    pytest.param("{extension: {}}", ["3:25: wrong-value: this mapping is empty"], id="an empty test"),
+    pytest.param(
+        "{extension: {}}", ["3:25: wrong-value: this mapping is empty"], id="an empty test"
+    ),
     pytest.param(
         "{extension: [[1]]}",
         ["3:26: wrong-type: a list is not text or a number"],
@@ -451,8 +465,10 @@ TRIGGERS = [
     pytest.param(
         "ring",
         [
-            "3:13: wrong-value: 'ring' is not any, a map of tests such as {event: ring},"
-            " or a list of such maps"
+            (
+                "3:13: wrong-value: 'ring' is not any, a map of tests such as {event: ring},"
+                " or a list of such maps"
+            )
         ],
         id="an event in a trigger's place",
     ),
@@ -483,8 +499,10 @@ ACTIONS = [
     pytest.param(
         "[{log: a, mqtt: {topic: t}}]",
         [
-            "4:22: two-verbs: 'mqtt' stands in an action that has 'log' already"
-            " (begin a new action with -)"
+            (
+                "4:22: two-verbs: 'mqtt' stands in an action that has 'log' already"
+                " (begin a new action with -)"
+            )
         ],
         id="two verbs in one action",
     ),
@@ -535,8 +553,10 @@ ACTIONS = [
     pytest.param(
         "[{log: {text: hi, level: warn}}]",
         [
-            "4:37: wrong-value: 'warn' is none of debug, info, warning, error"
-            " (did you mean 'warning'?)"
+            (
+                "4:37: wrong-value: 'warn' is none of debug, info, warning, error"
+                " (did you mean 'warning'?)"
+            )
         ],
         id="a level nearly right",
     ),
@@ -549,8 +569,10 @@ ACTIONS = [
     pytest.param(
         "[{shell: [a], env: {A-B: c}}]",
         [
-            "4:32: wrong-value: 'A-B' is not a variable's name: letters, digits and _,"
-            " no digit first"
+            (
+                "4:32: wrong-value: 'A-B' is not a variable's name: letters, digits and _,"
+                " no digit first"
+            )
         ],
         id="a variable of the environment with a hyphen",
     ),
@@ -562,8 +584,10 @@ ACTIONS = [
     pytest.param(
         "[{http: {url: 'http://h/', method: post}}]",
         [
-            "4:47: wrong-value: 'post' is none of GET, POST, PUT, PATCH, DELETE, HEAD"
-            " (did you mean 'POST'?)"
+            (
+                "4:47: wrong-value: 'post' is none of GET, POST, PUT, PATCH, DELETE, HEAD"
+                " (did you mean 'POST'?)"
+            )
         ],
         id="a method in small letters",
     ),
@@ -582,8 +606,10 @@ ACTIONS = [
     pytest.param(
         "[{log: a, expires: soon}]",
         [
-            "4:31: wrong-value: 'soon' is not a whole number and one of ms, s, m, h, d,"
-            " such as 60s, or never"
+            (
+                "4:31: wrong-value: 'soon' is not a whole number and one of ms, s, m, h, d,"
+                " such as 60s, or never"
+            )
         ],
         id="a word that is no duration",
     ),
@@ -613,10 +639,14 @@ ACTIONS = [
     pytest.param(
         "[{log: a}, {mqtt: {topic: t, payload: {a: [1, {b: '{{ foo }}'}, '{{ bar }}']}}}]",
         [
-            "4:62: unknown-name: 'foo' is no name that templates know"
-            " (a text stands in quotes: 'foo')",
-            "4:76: unknown-name: 'bar' is no name that templates know"
-            " (a text stands in quotes: 'bar')",
+            (
+                "4:62: unknown-name: 'foo' is no name that templates know"
+                " (a text stands in quotes: 'foo')"
+            ),
+            (
+                "4:76: unknown-name: 'bar' is no name that templates know"
+                " (a text stands in quotes: 'bar')"
+            ),
         ],
         id="templates inside a nested payload",
     ),
@@ -648,16 +678,20 @@ ACTIONS = [
     pytest.param(
         "[{log: '{{ caller'}]",
         [
-            "4:19: template-syntax: not a template: unexpected end of template,"
-            f" expected 'end of expression' {SYNTAX}"
+            (
+                "4:19: template-syntax: not a template: unexpected end of template,"
+                f" expected 'end of expression' {SYNTAX}"
+            )
         ],
         id="braces that are not closed",
     ),
     pytest.param(
         "[{log: '{% if x %}'}]",
         [
-            "4:19: template-refused: {% … %} is not there in templates"
-            " (write {{ a if test else b }}; '{{' itself is {{ '{{' }})"
+            (
+                "4:19: template-refused: {% … %} is not there in templates"
+                " (write {{ a if test else b }}; '{{' itself is {{ '{{' }})"
+            )
         ],
         id="a statement in a template",
     ),
@@ -679,8 +713,10 @@ ACTIONS = [
     pytest.param(
         "[{http: {url: 'http://{{ caller }}/'}}]",
         [
-            "4:26: bad-url: the host and port of a URL are no templates"
-            " (write them out, and '/' before the first '{{')"
+            (
+                "4:26: bad-url: the host and port of a URL are no templates"
+                " (write them out, and '/' before the first '{{')"
+            )
         ],
         id="a host from the call",
     ),
@@ -732,18 +768,24 @@ FILES = [
     pytest.param(
         f"rules:\n- id: a\n  expires: soon\n{RULE}- id: b\n  expires: 60\n{RULE}",
         [
-            "3:12: wrong-value: 'soon' is not a whole number and one of ms, s, m, h, d,"
-            " such as 60s, or never",
-            "7:12: wrong-type: 60 is not a whole number and one of ms, s, m, h, d,"
-            " such as 60s, or never",
+            (
+                "3:12: wrong-value: 'soon' is not a whole number and one of ms, s, m, h, d,"
+                " such as 60s, or never"
+            ),
+            (
+                "7:12: wrong-type: 60 is not a whole number and one of ms, s, m, h, d,"
+                " such as 60s, or never"
+            ),
         ],
         id="spans of a rule that are none",
     ),
     pytest.param(
         f"rules:\n- id: a\n  variables: {{a-b: 1}}\n{RULE}",
         [
-            "3:15: wrong-value: 'a-b' is not a name for templates: letters, digits and _,"
-            " no digit first"
+            (
+                "3:15: wrong-value: 'a-b' is not a name for templates: letters, digits and _,"
+                " no digit first"
+            )
         ],
         id="a variable's name",
     ),
@@ -764,10 +806,14 @@ FILES = [
     pytest.param(
         "rules:\n- id: x\n  triggers:\n  actions:\n",
         [
-            "3:12: empty-value: 'triggers' has no value"
-            ' (write what is meant, if nothing then "" or null)',
-            "4:11: empty-value: 'actions' has no value"
-            ' (write what is meant, if nothing then "" or null)',
+            (
+                "3:12: empty-value: 'triggers' has no value"
+                ' (write what is meant, if nothing then "" or null)'
+            ),
+            (
+                "4:11: empty-value: 'actions' has no value"
+                ' (write what is meant, if nothing then "" or null)'
+            ),
         ],
         id="keys without values",
     ),
@@ -806,7 +852,7 @@ def test_another_systems_word_for_a_field_is_told_ours(word: str, ours: str) -> 
 
 def test_what_the_hints_say_is_there() -> None:
     operators = LANGUAGE.rules_schema.document["$defs"]["operators"]["properties"]
-    assert {word for word in FIELD_HINTS.values()} <= {*FIELDS, *operators, "payload.NAME"}
+    assert set(FIELD_HINTS.values()) <= {*FIELDS, *operators, "payload.NAME"}
 
 
 @pytest.mark.parametrize("name", FIELDS)
@@ -880,8 +926,10 @@ def test_a_users_own_event_may_be_named() -> None:
     (only,) = ruleset(text, language=language).rules
     assert [test.field for test in only.triggers[0].tests] == ["event", "payload.digit"]
     assert told(text) == [
-        "a.yaml:3:21: unknown-event: no report is the event 'dtmf' (one of alert, answer, bye,"
-        " call_failed, cdr, extension_status, ring, transfer, other)"
+        (
+            "a.yaml:3:21: unknown-event: no report is the event 'dtmf' (one of alert, answer, bye,"
+            " call_failed, cdr, extension_status, ring, transfer, other)"
+        )
     ]
 
 
@@ -914,7 +962,9 @@ def is_code(text: str) -> bool:
 
 
 def test_every_problem_code_has_a_row_in_these_tables() -> None:
-    lines = [line for table in (TRIGGERS, ACTIONS, FILES) for row in table for line in row.values[1]]
+    lines = [
+        line for table in (TRIGGERS, ACTIONS, FILES) for row in table for line in row.values[1]
+    ]
     shown = {line.split(": ")[1] for line in lines} | {"not-yet", "duplicate-group"}
     conditions = {"bad-condition"}  # no rule has a condition yet
     assert codes_in_the_code() - conditions <= shown
@@ -922,8 +972,8 @@ def test_every_problem_code_has_a_row_in_these_tables() -> None:
 
 # --- Whatever is written ----------------------------------------------------------------------
 
-WORDS = [*"rules groups id triggers actions for mqtt log shell http event extension in not".split(),
-         *"exists glob env cwd topic payload text url vars expires retry enabled times".split(),
+WORDS = [*["rules", "groups", "id", "triggers", "actions", "for", "mqtt", "log", "shell", "http", "event", "extension", "in", "not"],
+         *["exists", "glob", "env", "cwd", "topic", "payload", "text", "url", "vars", "expires", "retry", "enabled", "times"],
          "mode", "a", "x y", "", "payload.x"]  # fmt: skip
 VALUES = st.recursive(
     st.none()

@@ -7,7 +7,6 @@ To try another store, add its ``Kind`` to ``KINDS``.
 
 import contextlib
 import os
-import queue
 import resource
 import signal
 import sqlite3
@@ -17,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -26,11 +25,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pbxrules import store as contract
-from pbxrules.errors import StoreError, ValueProblem
-from pbxrules.model import Event, Moment, Run, Tried, Verdict
-from pbxrules.pbx.openvox import as_sent
+from pbxrules.errors import StoreError
+from pbxrules.model import Moment, Run, Tried
 from pbxrules.store import (
-    RUNS_PER_EVENT,
     Accepted,
     Advanced,
     Change,
@@ -47,69 +44,18 @@ from pbxrules.store.ballast import SIZE, Ballast
 from pbxrules.store.migrations import MIGRATIONS
 from pbxrules.store.pruning import CHUNK, KEEP_REFUSED, Keep
 from pbxrules.store.sqlite import PRUNE_EVERY, SqliteStore
-
-NOW = Moment(boot="boot-a", uptime_s=1000.0, wall_s=1_795_000_000.0)
-PATIENCE_S = 20.0
-SOURCE = {"rule": "r", "expires": "60s", "variables": {}, "actions": [{"log": "{{ caller }} ☎"}]}
-
-
-# --- The loop that a store calls back, and changes to put -------------------------------------
-
-
-class Loop:
-    """What the store asks to be called, called when the test says so."""
-
-    def __init__(self) -> None:
-        self._calls: queue.SimpleQueue[tuple[Callable[..., object], tuple[Any, ...]]] = (
-            queue.SimpleQueue()
-        )
-
-    def call(self, function: Callable[..., object], *args: Any) -> None:
-        self._calls.put((function, args))
-
-    def turn_until(self, holds: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + PATIENCE_S
-        while not holds():
-            function, args = self._calls.get(timeout=max(0.0, deadline - time.monotonic()))
-            function(*args)
-
-
-Told = tuple[str, StoreError | None]
-
-
-@dataclass(slots=True)
-class Kept:
-    """An open store, and what it told whom, in the order in which it did."""
-
-    store: Store
-    loop: Loop
-    folder: Path
-    told: list[Told] = field(default_factory=list)
-
-    def put(self, change: Change, name: str = "") -> None:
-        self.store.put(change, lambda fate: self.told.append((name, fate)))
-
-    def settle(self) -> list[Told]:
-        """Turn the loop until all that was put has had its turn."""
-        done: list[StoreError | None] = []
-        self.store.barrier(done.append)
-        self.loop.turn_until(lambda: bool(done))
-        assert done == [None]
-        return self.told
-
-    def wait_told(self, name: str) -> StoreError | None:
-        self.loop.turn_until(lambda: any(told == name for told, _ in self.told))
-        return dict(self.told)[name]
-
-    def write(self, *changes: Change) -> None:
-        """Put all and see them durable."""
-        before = len(self.told)
-        for change in changes:
-            self.put(change)
-        assert [fate for _, fate in self.settle()[before:]] == [None] * len(changes)
-
-    def loaded(self) -> list[LoadedRun]:
-        return self.store.load([run.id for run in self.store.open_runs()])
+from tests.stores import (
+    NOW,
+    SOURCE,
+    Kept,
+    Loop,
+    Told,
+    accepted,
+    ended,
+    refused,
+    run,
+    tried_again,
+)
 
 
 class Kind(Protocol):
@@ -168,72 +114,6 @@ def opened(kind: Kind, tmp_path: Path) -> Open:
             opened_store.close()
 
     return one
-
-
-def body(number: int, size: int = 0) -> bytes:
-    filler = f',"filler":"{"x" * size}"' if size else ""
-    return f'{{"action":"RING","callid":"{number}"{filler}}}'.encode()
-
-
-def run(event_id: int, place: int = 1, *, at: Moment = NOW, **changes: Any) -> Run:
-    owed = Run(
-        id=event_id * RUNS_PER_EVENT + place,
-        event_id=event_id,
-        rule=f"rule-{place}",
-        program="digest",
-        position="actions/0",
-        verb="log",
-        due=at,
-        expires_s=60.0,
-        next_try=at,
-        attempt=0,
-        tried=(),
-    )
-    return replace(owed, **changes)
-
-
-def accepted(number: int, *runs: Run, size: int = 0, at: Moment = NOW, **changes: Any) -> Accepted:
-    sent = body(number, size)
-    fields: Any = {
-        "event": "ring", "action": "RING", "received_at": "2026-11-18T12:26:40.000+00:00",
-        "caller": "☎ 030\n", "extensions": ("101", "102"), "duration": 7,
-    }  # fmt: skip
-    made = Accepted(
-        id=number,
-        event=Event(fields=fields, payload=as_sent(sent)),
-        body=sent,
-        digest=b"%016d" % number,
-        subject=None,
-        resend_s=10.0,
-        received=at,
-        verdicts=(
-            *(Verdict(rule=one.rule, matched=True) for one in runs),
-            Verdict(rule="other", matched=False, because=(("trunk", "t"), ("caller", "ü"))),
-        ),
-        runs=runs,
-        programs=(("digest", SOURCE),) if runs else (),
-    )
-    return replace(made, **changes)
-
-
-def refused(number: int, *, at: Moment = NOW) -> Refused:
-    return Refused(
-        at=at,
-        digest=b"%016d" % number,
-        body=b"\xff%d" % number,
-        status=422,
-        title="not as its schema",
-        errors=(ValueProblem("/ext", f"no {number}"),),
-    )
-
-
-def ended(owed: Run, at: Moment = NOW) -> Run:
-    done = Tried(position="actions/0", verb="log", state="done", reason="ü", attempts=1)
-    return replace(owed, position="", due=at, expires_s=None, tried=(done,))
-
-
-def tried_again(owed: Run, at: Moment) -> Run:
-    return replace(owed, attempt=owed.attempt + 1, next_try=at)
 
 
 def short(owed: Run) -> OpenRun:
@@ -470,7 +350,12 @@ def test_after_a_failed_commit_all_news_fails_until_recovered(opened: Open, kind
         kept.store.recover()
         kept.put(accepted(4, run(4)), "recovered")
         told = [one for one in kept.settle() if one[0]]
-        assert fates(told) == {"held": False, "held too": False, "after it": False, "recovered": True}
+        assert fates(told) == {
+            "held": False,
+            "held too": False,
+            "after it": False,
+            "recovered": True,
+        }
         assert all(isinstance(fate, StoreError | None) for _, fate in told)
     with opened() as kept:
         assert kept.store.open_runs() == [short(run(4))]
@@ -609,7 +494,9 @@ def test_events_stay_for_as_many_days_as_they_are_to_be_kept(opened: Open) -> No
 def test_an_event_from_before_the_clock_was_set_takes_no_younger_one_along(opened: Open) -> None:
     now = replace(NOW, wall_s=time.time())
     with opened(days=5) as kept:
-        kept.write(accepted(1, at=now), accepted(2, at=replace(NOW, wall_s=60)), accepted(3, at=now))
+        kept.write(
+            accepted(1, at=now), accepted(2, at=replace(NOW, wall_s=60)), accepted(3, at=now)
+        )
         commit_often(kept)
         assert ids(kept) == [1, 2, 3]
 
@@ -626,7 +513,9 @@ def test_a_store_stays_as_small_as_it_is_to_be(opened: Open) -> None:
 
 def test_what_is_owed_survives_with_its_event(opened: Open) -> None:
     with opened(events=10) as kept:
-        kept.write(*(accepted(number, run(number, 1), ended(run(number, 2))) for number in range(1, 101)))
+        kept.write(
+            *(accepted(number, run(number, 1), ended(run(number, 2))) for number in range(1, 101))
+        )
         kept.write(*(Advanced(run=ended(run(n))) for n in range(1, 101) if n not in (3, 50)))
         commit_often(kept)
         assert ids(kept) == [3, 50, *range(91, 101)]
@@ -821,23 +710,40 @@ def test_an_event_is_shown_with_its_verdicts_runs_and_repeats(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("after", "last", "expected"),
+    ("after", "at_most", "expected"),
     [
         pytest.param(0, None, [1, 2, 3, 4, 5], id="all"),
         pytest.param(3, None, [4, 5], id="those after one"),
-        pytest.param(0, 2, [4, 5], id="the last ones"),
-        pytest.param(4, 3, [5], id="the last ones after one"),
+        pytest.param(0, 2, [1, 2], id="the first ones"),
+        pytest.param(3, 1, [4], id="the first one after one"),
         pytest.param(5, None, [], id="none came after it"),
         pytest.param(0, 0, [], id="none of them"),
     ],
 )
 def test_which_events_are_shown(
-    tmp_path: Path, after: int, last: int | None, expected: list[int]
+    tmp_path: Path, after: int, at_most: int | None, expected: list[int]
 ) -> None:
     with sqlite(tmp_path) as kept:
         kept.write(*(accepted(number) for number in range(1, 6)))
         with reading.opened(kept.folder / "pbxrules.db") as db:
-            assert [record.id for record in reading.events(db, after=after, last=last)] == expected
+            found = reading.events(db, after=after, at_most=at_most)
+    assert [record.id for record in found] == expected
+
+
+@pytest.mark.parametrize(
+    ("count", "before"),
+    [
+        pytest.param(0, 5, id="none"),
+        pytest.param(2, 3, id="two"),
+        pytest.param(5, 0, id="all"),
+        pytest.param(99, 0, id="more than there are"),
+    ],
+)
+def test_the_event_before_the_last_ones(tmp_path: Path, count: int, before: int) -> None:
+    with sqlite(tmp_path) as kept:
+        kept.write(*(accepted(number) for number in range(1, 6)))
+        with reading.opened(kept.folder / "pbxrules.db") as db:
+            assert reading.before_last(db, count) == before
 
 
 def test_a_refused_report_is_kept_once_with_how_often_it_came(tmp_path: Path) -> None:
@@ -1110,5 +1016,3 @@ def test_refused_reports_that_nobody_could_write_yet_are_bounded(tmp_path: Path)
         (one,) = refusals(kept)
         assert one.count <= most + 1 + sqlite_store.MAX_BATCH
         assert ids(kept) == [1]
-
-

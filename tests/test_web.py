@@ -404,23 +404,23 @@ RING = b'{"action":"RING","callid":"1.1","ext":{"extid":["1","2"]}%s}'
                 [
                     ("/callid", "7 is not text"),
                     ("/ext/extid/0", "1 is not text"),
-                    ("/ext/extid/1", "'' is shorter than 1"),
+                    ("/ext/extid/1", "this text is empty"),
                     ("/ext/extid/2", "a mapping is not text"),
-                    ("/sn", "a list is not text"),
+                    ("/sn", "a list is not text or a whole number or null"),
                 ],
             ),
             id="all that the schema finds, each with its pointer",
         ),
     ],
 )
-@pytest.mark.parametrize("form", [post, lambda body, headers: chunked(body, headers=headers)])
+@pytest.mark.parametrize("in_chunks", [False, True], ids=["with its length", "in chunks"])
 def test_a_refused_body_says_all_that_is_wrong(
-    body: bytes, expected: Any, form: Callable[..., bytes], shared: Callable[[bytes], Answer]
+    body: bytes, expected: Any, in_chunks: bool, shared: Callable[[bytes], Answer]
 ) -> None:
-    if form is not post and not body:
-        return  # an empty chunk is the end
-    status_, title, errors = problem(shared(form(body, headers=["Connection: close"])))
-    assert (status_, title, sorted(errors)) == (*expected[:2], sorted(expected[2]))
+    headers = ["Connection: close"]
+    parts = [body[start : start + 50] for start in range(0, len(body), 50)]
+    answer = shared(chunked(*parts, headers=headers) if in_chunks else post(body, headers=headers))
+    assert problem(answer) == expected
 
 
 def test_nothing_of_a_refused_report_is_evaluated(tmp_path: Path) -> None:
@@ -432,10 +432,7 @@ def test_nothing_of_a_refused_report_is_evaluated(tmp_path: Path) -> None:
             await daemon.written()
             assert daemon.events() == []
             assert daemon.recorder.deliveries == []
-            assert [(kept.body, kept.count) for kept in daemon.refused()] == [
-                (b"\xff", 1),
-                (bad, 2),
-            ]
+            assert {kept.body: kept.count for kept in daemon.refused()} == {b"\xff": 1, bad: 2}
             assert (await daemon.post(report())).json["id"] == 1
 
     asyncio.run(scenario())
@@ -558,7 +555,17 @@ def test_who_is_slow_is_cut(data: bytes, tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
-@pytest.mark.parametrize("data", SLOW[1:5])
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(HEAD + b"X: ", id="in the head"),
+        pytest.param(HEAD + b"Content-Length: 9000\r\n\r\n", id="in the body"),
+        pytest.param(
+            HEAD + b"Connection: close\r\nContent-Length: 9000\r\n\r\n", id="in the only body"
+        ),
+        pytest.param(HEAD + b"Transfer-Encoding: chunked\r\n\r\n2000\r\n", id="in a chunk"),
+    ],
+)
 def test_who_sends_a_byte_now_and_then_is_cut_too(data: bytes, tmp_path: Path) -> None:
     async def scenario() -> None:
         daemon = Daemon(tmp_path, header_timeout_s=0.2, body_timeout_s=0.2)
@@ -672,7 +679,7 @@ def test_requests_may_share_a_connection(in_chunks: bool, tmp_path: Path) -> Non
                 assert (await connection.answer()).json["id"] == number + 1
             await connection.send(form(b"no report"))
             assert (await connection.answer()).status == 400
-            await connection.send(form(report()))
+            await connection.send(form(report(callid="9.1")))
             assert (await connection.answer()).json["id"] == 4
 
     asyncio.run(scenario())
@@ -733,10 +740,8 @@ def test_a_report_whose_sender_has_gone_stays_accepted(
             store.commit()
             assert list(store.accepted) == [1]
             assert daemon.dispatcher.waiting.total() == 2
-            again = asyncio.create_task(daemon.post(report()))
-            await store.arrived.wait()
-            store.commit()
-            assert (await again).json["duplicate"]
+            store.at_once = True
+            assert (await daemon.post(report())).json["duplicate"]
             assert daemon.complaints == []
 
     async def unaccepted(daemon: Daemon) -> None:

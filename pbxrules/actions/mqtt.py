@@ -167,6 +167,7 @@ class Mqtt:
             # The will is not sent after an orderly goodbye.
             client.publish(STATUS_TOPIC, "offline", qos=1, retain=True)
             client.disconnect()
+        self._connected = False  # so that its end is no broker lost
         self._drop("pbxrules stops")
 
     # --- the connection ------------------------------------------------------------------

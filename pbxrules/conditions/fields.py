@@ -8,6 +8,7 @@ but ``exists: false`` and ``not``.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from pbxrules.errors import did_you_mean
@@ -74,6 +75,12 @@ def _test(wanted: Any, groups: Mapping[str, Sequence[str]]) -> _Part:
 
 
 def _any_of(texts: Sequence[str]) -> _Part:
+    return _one_of(tuple(texts))
+
+
+@lru_cache(maxsize=4096)
+def _one_of(texts: tuple[str, ...]) -> _Part:
+    """Shared by all tests that ask for the same: ``event: ring`` stands in every other rule."""
     options = frozenset(texts)
 
     def holds(value: FieldValue | None) -> bool:

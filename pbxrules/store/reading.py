@@ -117,13 +117,21 @@ class EventRecord:
     repeats: int
 
 
-def events(db: sqlite3.Connection, *, after: int = 0, last: int | None = None) -> list[EventRecord]:
-    """Accepted events with ids above *after*, in order; only the *last* so many of them."""
+def before_last(db: sqlite3.Connection, count: int) -> int:
+    """The id after which the last *count* events come; 0 if there are no more than those."""
+    found = db.execute("SELECT id FROM events ORDER BY id DESC LIMIT 1 OFFSET ?", (count,))
+    row = found.fetchone()
+    return int(row[0]) if row else 0
+
+
+def events(
+    db: sqlite3.Connection, *, after: int = 0, at_most: int | None = None
+) -> list[EventRecord]:
+    """Accepted events with ids above *after*, in order; the first *at_most* of them."""
     boots = _boots(db)
     found = db.execute(
-        "SELECT id, fields, body, verdicts, repeats FROM (SELECT * FROM events WHERE id > ?"
-        " ORDER BY id DESC LIMIT ?) ORDER BY id",
-        (after, -1 if last is None else last),
+        "SELECT id, fields, body, verdicts, repeats FROM events WHERE id > ? ORDER BY id LIMIT ?",
+        (after, -1 if at_most is None else at_most),
     ).fetchall()
     return [
         EventRecord(

@@ -7,6 +7,7 @@ line is read as ``POST / HTTP/1.1``; every other line that HTTP does not know is
 import asyncio
 import logging
 import socket
+import sys
 from collections.abc import Awaitable, Iterable
 from contextlib import suppress
 from typing import Any, cast
@@ -63,7 +64,8 @@ class ReportServer:
         self._server = _Server(
             self._exchanges,
             max_header_size=MAX_HEADER,
-            max_body_size=MAX_DISCARDED,
+            # Ours (see data_received), for Tornado answers what is too large with a 400.
+            max_body_size=sys.maxsize,
             max_buffer_size=2 * MAX_DISCARDED,
         )
         # Timeouts are ours (see _Exchange); the option itself can only be turned to an hour.
@@ -187,6 +189,7 @@ class _Exchange(HTTPMessageDelegate):
         self._connection = connection
         self._stream: IOStream = connection.stream
         self._detached = False
+        self._is_head = False
         self._refusal: Answer | None = None
         self._chunks: list[bytes] = []
         self._size = 0
@@ -199,6 +202,7 @@ class _Exchange(HTTPMessageDelegate):
         self._timer.cancel()
         self._exchanges.began(self)
         line = cast("RequestStartLine", start_line)
+        self._is_head = line.method == "HEAD"
         self._refusal = _route(line.method, line.path.partition("?")[0])
         length = headers.get("Content-Length", "")
         size = int(length) if length.isascii() and length.isdigit() and len(length) < 16 else -1
@@ -206,7 +210,7 @@ class _Exchange(HTTPMessageDelegate):
             self._connection.detach()
             self._detached = True
             self._answer(_too_large())
-        elif size >= 0 and _ends_after(headers):
+        elif size >= 0 and not self._is_head and _ends_after(headers):
             self._connection.detach()
             self._detached = True
             self._read_body(size)
@@ -237,6 +241,9 @@ class _Exchange(HTTPMessageDelegate):
         self._size += len(chunk)
         if self._size <= MAX_BODY:
             self._chunks.append(chunk)
+        elif self._size > MAX_DISCARDED:
+            # Tornado hands over no more of it, and closes when this is written.
+            self._answer(_too_large())
 
     def finish(self) -> None:
         self._timer.cancel()
@@ -288,7 +295,8 @@ class _Exchange(HTTPMessageDelegate):
             headers[name] = value
         start = ResponseStartLine("HTTP/1.1", answer.status, answers.REASONS[answer.status])
         connection = self._connection
-        connection.write_headers(start, headers, answer.body).add_done_callback(_seen)
+        body = b"" if self._is_head else answer.body
+        connection.write_headers(start, headers, body).add_done_callback(_seen)
         connection.finish()
 
     def _end(self) -> None:

@@ -1,0 +1,153 @@
+"""A store in a test: a loop for it to call back, and changes to put."""
+
+import contextlib
+import queue
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from pbxrules.errors import StoreError, ValueProblem
+from pbxrules.model import Event, Moment, Run, Tried, Verdict
+from pbxrules.pbx.openvox import as_sent
+from pbxrules.store import RUNS_PER_EVENT, Accepted, Change, LoadedRun, Refused, Store
+from pbxrules.store.pruning import Keep
+from pbxrules.store.sqlite import SqliteStore
+
+NOW = Moment(boot="boot-a", uptime_s=1000.0, wall_s=1_795_000_000.0)
+PATIENCE_S = 20.0
+SOURCE = {"rule": "r", "expires": "60s", "variables": {}, "actions": [{"log": "{{ caller }} ☎"}]}
+
+
+class Loop:
+    """What the store asks to be called, called when the test says so."""
+
+    def __init__(self) -> None:
+        self._calls: queue.SimpleQueue[tuple[Callable[..., object], tuple[Any, ...]]] = (
+            queue.SimpleQueue()
+        )
+
+    def call(self, function: Callable[..., object], *args: Any) -> None:
+        self._calls.put((function, args))
+
+    def turn_until(self, holds: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + PATIENCE_S
+        while not holds():
+            function, args = self._calls.get(timeout=max(0.0, deadline - time.monotonic()))
+            function(*args)
+
+
+Told = tuple[str, StoreError | None]
+
+
+@dataclass(slots=True)
+class Kept:
+    """An open store, and what it told whom, in the order in which it did."""
+
+    store: Store
+    loop: Loop
+    folder: Path
+    told: list[Told] = field(default_factory=list)
+
+    def put(self, change: Change, name: str = "") -> None:
+        self.store.put(change, lambda fate: self.told.append((name, fate)))
+
+    def settle(self) -> list[Told]:
+        """Turn the loop until all that was put has had its turn."""
+        done: list[StoreError | None] = []
+        self.store.barrier(done.append)
+        self.loop.turn_until(lambda: bool(done))
+        assert done == [None]
+        return self.told
+
+    def wait_told(self, name: str) -> StoreError | None:
+        self.loop.turn_until(lambda: any(told == name for told, _ in self.told))
+        return dict(self.told)[name]
+
+    def write(self, *changes: Change) -> None:
+        """Put all and see them durable."""
+        before = len(self.told)
+        for change in changes:
+            self.put(change)
+        assert [fate for _, fate in self.settle()[before:]] == [None] * len(changes)
+
+    def loaded(self) -> list[LoadedRun]:
+        return self.store.load([run.id for run in self.store.open_runs()])
+
+
+def body(number: int, size: int = 0) -> bytes:
+    filler = f',"filler":"{"x" * size}"' if size else ""
+    return f'{{"action":"RING","callid":"{number}"{filler}}}'.encode()
+
+
+def run(event_id: int, place: int = 1, *, at: Moment = NOW, **changes: Any) -> Run:
+    owed = Run(
+        id=event_id * RUNS_PER_EVENT + place,
+        event_id=event_id,
+        rule=f"rule-{place}",
+        program="digest",
+        position="actions/0",
+        verb="log",
+        due=at,
+        expires_s=60.0,
+        next_try=at,
+        attempt=0,
+        tried=(),
+    )
+    return replace(owed, **changes)
+
+
+def accepted(number: int, *runs: Run, size: int = 0, at: Moment = NOW, **changes: Any) -> Accepted:
+    sent = body(number, size)
+    fields: Any = {
+        "event": "ring", "action": "RING", "received_at": "2026-11-18T12:26:40.000+00:00",
+        "caller": "☎ 030\n", "extensions": ("101", "102"), "duration": 7,
+    }  # fmt: skip
+    made = Accepted(
+        id=number,
+        event=Event(fields=fields, payload=as_sent(sent)),
+        body=sent,
+        digest=b"%016d" % number,
+        subject=None,
+        resend_s=10.0,
+        received=at,
+        verdicts=(
+            *(Verdict(rule=one.rule, matched=True) for one in runs),
+            Verdict(rule="other", matched=False, because=(("trunk", "t"), ("caller", "ü"))),
+        ),
+        runs=runs,
+        programs=(("digest", SOURCE),) if runs else (),
+    )
+    return replace(made, **changes)
+
+
+def refused(number: int, *, at: Moment = NOW) -> Refused:
+    return Refused(
+        at=at,
+        digest=b"%016d" % number,
+        body=b"\xff%d" % number,
+        status=422,
+        title="not as its schema",
+        errors=(ValueProblem("/ext", f"no {number}"),),
+    )
+
+
+def ended(owed: Run, at: Moment = NOW) -> Run:
+    done = Tried(position="actions/0", verb="log", state="done", reason="ü", attempts=1)
+    return replace(owed, position="", due=at, expires_s=None, tried=(done,))
+
+
+def tried_again(owed: Run, at: Moment) -> Run:
+    return replace(owed, attempt=owed.attempt + 1, next_try=at)
+
+
+@contextlib.contextmanager
+def store_in(folder: Path) -> Iterator[Kept]:
+    """The SQLite store of *folder*, open."""
+    loop = Loop()
+    store = SqliteStore(folder, keep=Keep(), call=loop.call)
+    try:
+        yield Kept(store, loop, folder)
+    finally:
+        store.close()
