@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pbxrules import rules, shipped
+from pbxrules import programs, rules, shipped
 from pbxrules.errors import Location, Problem, ProblemsError, why_unreadable
 from pbxrules.language import Language, verbs
 from pbxrules.model import Program, Rule
@@ -34,7 +34,7 @@ class Snapshot:
         """The name of a rule's program in the store."""
         digest = self._digests.get(rule.id)
         if digest is None:
-            digest = self._digests[rule.id] = rules.program_digest(rule.program)
+            digest = self._digests[rule.id] = programs.program_digest(rule.program)
         return digest
 
     def program_of(self, loaded: LoadedRun) -> Program:
@@ -46,7 +46,7 @@ class Snapshot:
         rule = self.ruleset.by_id.get(loaded.run.rule)
         if rule is not None and self.program_digest(rule) == loaded.run.program:
             return rule.program
-        return rules.program(loaded.source, self.language)
+        return programs.program(loaded.source, self.language)
 
 
 def language(

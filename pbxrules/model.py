@@ -107,7 +107,7 @@ class Program:
     steps: tuple[Step, ...]
     vars: Mapping[str, Any]
     source: Mapping[str, Any]
-    """The rule's own JSON: what ``rules.program`` makes this value from again."""
+    """The rule's own JSON: what ``programs.program`` makes this value from again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

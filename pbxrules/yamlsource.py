@@ -11,8 +11,7 @@ meant, U+FFFD is put over it, as long as what it hides so that places stay true,
 text is read again; so what follows is checked too.
 """
 
-# Over 300 lines: the last 200, from COMMENT on, only put the parser's errors into a
-# person's words, and need the reader's state for it.
+# Over 300 lines: places, masking and reading share one state.
 
 import json
 import re
@@ -22,11 +21,29 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice, pairwise
 from sys import intern
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 import yaml
 
 from pbxrules.errors import Location, Problem
+from pbxrules.yamlfaults import (
+    ALIAS,
+    ANCHOR,
+    COMMENT,
+    IN_BLOCK,
+    IN_FLOW,
+    LINE_END,
+    REST,
+    SECOND,
+    TAG,
+    Note,
+    ParserEvent,
+    StopError,
+    advice,
+    explain,
+    indent,
+    unquoted_template,
+)
 
 Path = tuple[str | int, ...]
 
@@ -35,53 +52,17 @@ MAX_DEPTH = 20
 MAX_DIGITS = 300  # below where float() overflows and int() refuses
 MAX_PROBLEMS = 1000
 MAX_READINGS = 20
-ONE_LINE = 60  # of a hint
 MANY_KEYS = 32  # in a larger mapping a key's rank is kept, not searched for
 
 LOADER: type[Any] = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 CONSTANTS = {"true": True, "false": False, "null": None}
 NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?")
-LINE_END = re.compile(r"\r\n?|\n")
 # What YAML refuses, and what moves or parts text unseen: byte-order marks, and the line
 # ends U+0085, U+2028 and U+2029, which libyaml counts and editors do not.
 UNSEEN = re.compile(
     "[^\t\n\r -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
 MASK = "\ufffd"
-
-
-class _Mark(Protocol):
-    index: int
-
-
-class _Event(Protocol):
-    """Any of PyYAML's events; an attribute is read only where its kind has it."""
-
-    start_mark: _Mark
-    end_mark: _Mark
-    anchor: str | None
-    tag: str | None
-    value: str
-    style: str | None
-    flow_style: bool
-
-
-class _Note(NamedTuple):
-    """A problem whose place is still a character's number."""
-
-    at: int
-    code: str
-    message: str
-    hint: str = ""
-
-
-class _StopError(Exception):
-    """Reading can't go on, unless what *mask* spans is covered."""
-
-    def __init__(self, note: _Note, mask: tuple[int, int] | None = None) -> None:
-        super().__init__(note)
-        self.note = note
-        self.mask = mask
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -159,8 +140,8 @@ def read(text: str, *, file: str) -> Document:
     lines = array("I", [0, *(end.end() for end in LINE_END.finditer(text))])
     if len(text.encode(errors="surrogatepass")) > MAX_BYTES:
         hint = "split it; all *.yaml of a folder are one rule set"
-        notes = {_Note(0, "too-large", "a file may hold 1 MiB, and this one is larger", hint)}
-        reader, complete = _Reader("", "", lines), False
+        notes = {Note(0, "too-large", "a file may hold 1 MiB, and this one is larger", hint)}
+        reader, complete = Reader("", "", lines), False
         reader.run()
     else:
         notes = _unseen(text, lines)
@@ -179,11 +160,11 @@ def read(text: str, *, file: str) -> Document:
     )
 
 
-def _read_masking(source: str, lines: "array[int]", notes: set[_Note]) -> tuple["_Reader", bool]:
+def _read_masking(source: str, lines: "array[int]", notes: set[Note]) -> tuple["Reader", bool]:
     """Read *source*, masking what stops it; whether its end was reached."""
     text = source
     for _ in range(MAX_READINGS):
-        reader = _Reader(source, text, lines)
+        reader = Reader(source, text, lines)
         stop = reader.run()
         notes |= reader.notes
         if stop is None:
@@ -204,14 +185,14 @@ def _locate(at: int, file: str, lines: "array[int]") -> Location:
     return Location(file, line, at - lines[line - 1] + 1)
 
 
-def _unseen(text: str, lines: "array[int]") -> set[_Note]:
+def _unseen(text: str, lines: "array[int]") -> set[Note]:
     """The first unseen character of each line; a binary file is full of them."""
     if not UNSEEN.search(text):
         return set()
     found = (UNSEEN.search(text, *line) for line in pairwise([*lines, len(text)]))
     message = "the unseen character U+{:04X} stands here"
     return {
-        _Note(bad.start(), "control-character", message.format(ord(bad[0])), "take it away")
+        Note(bad.start(), "control-character", message.format(ord(bad[0])), "take it away")
         for bad in islice(filter(None, found), MAX_PROBLEMS)
     }
 
@@ -232,14 +213,14 @@ class _Frame:
         self.key_start = start
 
 
-class _Reader:
+class Reader:
     """Events in, value and places out; one for each reading of a text."""
 
     def __init__(self, source: str, text: str, lines: "array[int]") -> None:
         self.source = source
         self.lines = lines
         self.text = text  # the same, masked
-        self.notes: set[_Note] = set()
+        self.notes: set[Note] = set()
         self.nulls: list[Path] = []
         self.members = array("I")
         self.written: dict[int, str] = {}
@@ -250,11 +231,12 @@ class _Reader:
 
     @property
     def value(self) -> Any:
+        """The document's value; of a document that was not read to its end, what was."""
         return self.frame.items[0] if self.frame.items else None
 
-    def run(self) -> _StopError | None:
+    def run(self) -> StopError | None:
         """Read all; what it stopped at, if it did."""
-        handlers: dict[type, Callable[[_Event], None]] = {
+        handlers: dict[type, Callable[[ParserEvent], None]] = {
             yaml.ScalarEvent: self._scalar,
             yaml.MappingStartEvent: self._open,
             yaml.SequenceStartEvent: self._open,
@@ -269,21 +251,21 @@ class _Reader:
                 if handle := handlers.get(type(event)):
                     handle(event)
                 self.last = event
-        except _StopError as error:
+        except StopError as error:
             stop = error
         except (yaml.YAMLError, ValueError, OverflowError) as error:  # the last two: chr()
-            stop = _explain(error, self)
+            stop = explain(error, self)
         while self.stack:
             self._close()
         self.members.extend(self.frame.members or (0, 0, 0))
         return stop
 
-    def _document(self, event: _Event) -> None:
+    def _document(self, event: ParserEvent) -> None:
         self.documents += 1
         if self.documents > 1:
-            raise _StopError(_Note(event.start_mark.index, *SECOND))
+            raise StopError(Note(event.start_mark.index, *SECOND))
 
-    def _scalar(self, event: _Event) -> None:
+    def _scalar(self, event: ParserEvent) -> None:
         text = event.value
         start = event.start_mark.index
         if event.tag or event.anchor:
@@ -298,7 +280,7 @@ class _Reader:
         else:
             self._put(self._plain(text, start), start)
 
-    def _unmasked(self, event: _Event) -> str:
+    def _unmasked(self, event: ParserEvent) -> str:
         begin, end = event.start_mark.index, event.end_mark.index
         if event.style == '"':  # in which only backslashes are masked
             masked = self.text[begin:end] != self.source[begin:end]
@@ -340,7 +322,7 @@ class _Reader:
             comment = COMMENT.match(self.source, self.last.end_mark.index)
         if comment:
             start = comment.start(1)
-            hint = f"'#' begins a comment; {_advice(comment[1])}"
+            hint = f"'#' begins a comment; {advice(comment[1])}"
         elif self.frame.flow and key and ":" in key:
             hint = f"write '{key.replace(':', ': ', 1)}', with a space after the colon"
         else:
@@ -375,22 +357,22 @@ class _Reader:
             frame.members += (frame.key_start, start, offset)
         frame.at_key = True
 
-    def _open(self, event: _Event) -> None:
+    def _open(self, event: ParserEvent) -> None:
         start = event.start_mark.index
         mapping = isinstance(event, yaml.MappingStartEvent)
         if event.anchor or event.tag:
             self._refuse(event, start)
         if mapping and self.text.startswith("{{", start):
-            raise _template(start, self)
+            raise unquoted_template(start, self)
         if len(self.stack) >= MAX_DEPTH:
-            raise _StopError(_Note(start, "too-deep", f"more than {MAX_DEPTH} levels deep"))
+            raise StopError(Note(start, "too-deep", f"more than {MAX_DEPTH} levels deep"))
         if self.frame.at_key:
             message = "a list or mapping stands in a key's place"
             self._note(start, "complex-key", message, "quote it, if it is text")
         self.stack.append(self.frame)
         self.frame = _Frame(start, flow=event.flow_style, pairs={} if mapping else None)
 
-    def _close(self, _event: _Event | None = None) -> None:
+    def _close(self, _event: ParserEvent | None = None) -> None:
         closed = self.frame
         self.frame = self.stack.pop()
         if self.frame.at_key:  # it was a complex key
@@ -402,225 +384,31 @@ class _Reader:
         value = closed.items if closed.pairs is None else closed.pairs
         self._put(value, closed.start, offset)
 
-    def _alias(self, event: _Event) -> None:
+    def _alias(self, event: ParserEvent) -> None:
         start = event.start_mark.index
         word = self.source[start : event.end_mark.index]
-        self._note(start, "alias", ALIAS, _advice(self.whole(start)))
+        self._note(start, "alias", ALIAS, advice(self.whole(start)))
         if self.frame.at_key:
             self._key(word, start, plain=False)
         else:
             self._put(word, start)
 
-    def _refuse(self, event: _Event, start: int) -> None:
+    def _refuse(self, event: ParserEvent, start: int) -> None:
         if event.anchor:
-            self._note(start, "anchor", ANCHOR, _advice(self.whole(start)))
+            self._note(start, "anchor", ANCHOR, advice(self.whole(start)))
         if event.tag:
-            self._note(start, "tag", TAG, _advice(self.whole(start)))
+            self._note(start, "tag", TAG, advice(self.whole(start)))
 
     def _note(self, at: int, code: str, message: str, hint: str = "") -> None:
         if len(self.notes) >= MAX_PROBLEMS:
             message = f"over {MAX_PROBLEMS} problems, and what follows was not read"
-            raise _StopError(_Note(at, "too-many", message))
-        self.notes.add(_Note(at, code, message, hint))
+            raise StopError(Note(at, "too-many", message))
+        self.notes.add(Note(at, code, message, hint))
 
     def whole(self, start: int, after: int | None = None, *, rest: bool = False) -> str:
         """What was meant as one value from *start*: a key's colon ends it, unless *rest*."""
-        before = self.source[_indent(self.source, start) : start]
+        before = self.source[indent(self.source, start) : start]
         opened = sum((char in "[{") - (char in "]}") for char in before)
         pattern = IN_FLOW if self.frame.flow or opened > 0 else REST if rest else IN_BLOCK
         match = pattern.match(self.source, start if after is None else after)
         return self.source[start : match.end() if match else start].rstrip()
-
-
-COMMENT = re.compile(r":?[ \t]*(#[^\s,\]}]+)")
-HIDDEN = re.compile(r"[^\r\n]*?[\s,\[{](#[^\s,\]}]*)[^\r\n]*[\]}]")
-IN_FLOW = re.compile(r"[^,\[\]{}\r\n]*")
-IN_BLOCK = re.compile(r".*?(?=:\s|:?\s*$|\s+#)", re.MULTILINE)
-REST = re.compile(r".*?(?=\s*$|\s+#)", re.MULTILINE)
-
-SECOND = ("second-document", "a second document begins here", "split the file")
-BEGINS = "'{}' without quotes begins {} in YAML, and none are read here"
-ALIAS = BEGINS.format("*", "an alias")
-ANCHOR = BEGINS.format("&", "an anchor")
-TAG = BEGINS.format("!", "a tag")
-TEMPLATE = "YAML takes '{' without quotes for the beginning of a mapping"
-MISFIT = "this does not fit under the lines before it"
-COLUMNS = "keys of one mapping, and entries of one list, begin in the same column"
-ESCAPE = "YAML has no such escape; in double quotes a backslash begins one"
-LIST = "a list can't begin in the line of its key"
-
-
-class _Fault(NamedTuple):
-    """One kind of error of the parser's, in a person's words."""
-
-    sign: str  # in the parser's own words
-    message: str
-    hint: str = "{advice}"
-    code: str = "yaml-syntax"
-    begun: bool = False  # it stands where that began in which the parser stopped
-    mask: bool = True  # that one character masked, the parser can go on
-
-
-FAULTS = (
-    _Fault("scanning an alias", ALIAS, code="alias", begun=True),
-    _Fault("scanning an anchor", ANCHOR, code="anchor", begun=True),
-    _Fault("a tag", TAG, code="tag", begun=True),
-    _Fault("quoted scalar", ESCAPE, r"write \\, or use single quotes"),
-    _Fault("cannot start any token", "no value can begin with '{char}' without quotes"),
-    _Fault("node content", "no value can begin with '{char}' without quotes"),
-    _Fault("mapping keys are not", "no value can begin with '{char}' without quotes"),
-    _Fault("block scalar", "behind '{char}' the text begins in the next line", begun=True),
-    _Fault("directive", "no line can begin with '%' without quotes", begun=True),
-    _Fault("simple key", "a line without a key", "write 'key: value'", begun=True, mask=False),
-    _Fault("sequence entries", LIST, "put it in the next line; for text {advice}", mask=False),
-    _Fault("mapping values", MISFIT, f"{COLUMNS}; after a key comes ': '", mask=False),
-    _Fault("document start", MISFIT, COLUMNS, mask=False),
-    _Fault("block mapping", MISFIT, COLUMNS, mask=False),
-    _Fault("block collection", MISFIT, COLUMNS, mask=False),
-    _Fault("", "YAML can't read this: {problem}", "", mask=False),
-)
-
-
-def _explain(error: Exception, reader: _Reader) -> _StopError:
-    """What a person should know of *error*, and what to mask if that may mend it."""
-    words, at, begun, source = str(error), 0, 0, reader.source
-    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
-        words = f"{error.context or ''} {error.problem}".strip()
-        at = error.problem_mark.index
-        begun = error.context_mark.index if error.context_mark else at
-    for special in SPECIALS:
-        if stop := special(words, at, begun, reader):
-            return stop
-    if source.startswith("\t", at):
-        return _stop(at, "a tab stands in the indentation", "use spaces")
-    if "document start" in words and re.search(r"(?m)^\.\.\.", source[:at]):
-        return _StopError(_Note(at, *SECOND))
-    fault = next(fault for fault in FAULTS if fault.sign in words)
-    at = begun if fault.begun else at
-    if fault.message == ESCAPE:
-        at = source.rfind("\\", 0, at + 1)
-    if fault.sign == "mapping values":
-        at = _indent(source, at)
-    whole = reader.whole(at)
-    says = {"advice": _advice(whole), "char": source[at : at + 1], "problem": words}
-    note = _Note(at, fault.code, fault.message.format(**says), fault.hint.format(**says))
-    return _StopError(note, (at, at + 1) if fault.mask and whole else None)
-
-
-def _stop(at: int, message: str, hint: str, mask: tuple[int, int] | None = None) -> _StopError:
-    return _StopError(_Note(at, "yaml-syntax", message, hint), mask)
-
-
-def _template_here(_words: str, at: int, _begun: int, reader: _Reader) -> _StopError | None:
-    begins = (max(at - 1, 0), at)
-    found = [at for at in begins if reader.text.startswith(("{{", "{%"), at)]
-    return _template(found[0], reader) if found else None
-
-
-def _template(at: int, reader: _Reader) -> _StopError:
-    """``{{ x }}`` at *at*, to YAML a mapping that has a mapping as its key."""
-    source = reader.source
-    close = re.compile(r".*?[}%]}").match(source, at) or REST.match(source, at)
-    end = close.end() if close else at
-    begin, ended = _ended_before(at, reader)
-    if ended < at or not isinstance(reader.last, yaml.ScalarEvent):  # not home/{{ x }}
-        begin = at
-    advice = _advice(reader.whole(begin, end, rest=True))
-    return _StopError(_Note(begin, "unquoted-template", TEMPLATE, advice), (at, end))
-
-
-def _open_quote(words: str, at: int, begun: int, reader: _Reader) -> _StopError | None:
-    """A quote that never ends, or ends where a later line's text was to begin."""
-    message, hint = "the quote that opens here is not closed in its line", "close it"
-    if "quoted scalar" in words and "found unexpected" in words:
-        return _stop(begun, message, hint)
-    begin, end = _ended_before(at, reader)
-    quoted = reader.source[begin:end].startswith(("'", '"'))
-    if quoted and _parted(reader.source, begin, end) and not _parted(reader.source, end, at):
-        return _stop(begin, message, hint)
-    return None
-
-
-def _hidden_bracket(words: str, _at: int, begun: int, reader: _Reader) -> _StopError | None:
-    """``{extension: #31#}``."""
-    start = reader.frame.start if reader.frame.flow else begun
-    hidden = HIDDEN.match(reader.source, start) if "parsing a flow" in words else None
-    message = "'#' begins a comment, and it hides the closing bracket"
-    return _stop(hidden.start(1), message, _advice(hidden[1])) if hidden else None
-
-
-def _second_colon(words: str, at: int, _begun: int, reader: _Reader) -> _StopError | None:
-    """``key: value: more``."""
-    in_flow = "parsing a flow" in words and reader.source.startswith(":", at)
-    begin, _ = _ended_before(at, reader)
-    if not (in_flow or "mapping values" in words) or _parted(reader.source, begin, at):
-        return None
-    if not isinstance(reader.last, yaml.ScalarEvent):
-        return None
-    whole = reader.whole(begin, at, rest=True)
-    message = "a second ': ' stands in a value without quotes"
-    return _stop(at, message, _advice(whole), (begin, begin + len(whole)))
-
-
-def _text_behind(words: str, at: int, _begun: int, reader: _Reader) -> _StopError | None:
-    """``"quoted" text``, ``[1] text``."""
-    source = reader.source
-    begin, end = _ended_before(at, reader)
-    if not words.startswith(("while parsing a block mapping", "while parsing a block coll")):
-        return None
-    if not source[begin:end].startswith(("'", '"', "]", "}")) or _parted(source, begin, at):
-        return None
-    whole = reader.whole(begin, at, rest=True)
-    quoted = isinstance(reader.last, yaml.ScalarEvent)
-    mask = (begin, begin + len(whole)) if quoted else None
-    return _stop(at, "text stands behind a value's end", _advice(whole if quoted else ""), mask)
-
-
-def _open_bracket(words: str, at: int, begun: int, reader: _Reader) -> _StopError | None:
-    source = reader.source
-    if "parsing a flow" not in words:
-        return None
-    start = reader.frame.start if reader.frame.flow else begun
-    close = "]" if source.startswith("[", start) else "}"
-    if at >= len(source) or _parted(source, start, at):
-        return _stop(start, "this bracket is not closed", f"'{close}' is missing, or ','")
-    if "node" in words:
-        return _stop(at, f"nothing stands before this '{source[at]}'", 'write a value, or ""')
-    message = f"',' or '{close}' is missing before '{source[at]}'"
-    return _stop(at, message, "or quotes around the value")
-
-
-def _ended_before(at: int, reader: _Reader) -> tuple[int, int]:
-    """From where to where the last event before *at* was; ``(at, at)`` if there is none."""
-    last = reader.last
-    return (last.start_mark.index, last.end_mark.index) if last else (at, at)
-
-
-def _parted(source: str, begin: int, end: int) -> bool:
-    return LINE_END.search(source, begin, end) is not None
-
-
-def _advice(text: str) -> str:
-    if not 0 < len(text) <= ONE_LINE or LINE_END.search(text):
-        return "put quotes around the whole value"
-    if '"' in text or "\\" in text:
-        text = text.replace("'", "''")
-        return f"write '{text}'"
-    return f'write "{text}"'
-
-
-def _indent(source: str, at: int) -> int:
-    """Where the text of the line of *at* begins."""
-    line = max(source.rfind("\n", 0, at), source.rfind("\r", 0, at)) + 1
-    return line + len(source[line:at]) - len(source[line:at].lstrip())
-
-
-# The first that knows the case has the word; then FAULTS.
-SPECIALS = (
-    _template_here,
-    _open_quote,
-    _hidden_bracket,
-    _second_colon,
-    _text_behind,
-    _open_bracket,
-)

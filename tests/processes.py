@@ -107,6 +107,15 @@ class Child:
         self._process.terminate()
         return self.wait(timeout_s)
 
+    @contextmanager
+    def ended_if_it_fails(self) -> Iterator[None]:
+        """End it if the block fails: nobody else does while its own block has not begun."""
+        try:
+            yield
+        except BaseException:
+            self.kill()
+            raise
+
     def wait_for(self, text: str) -> None:
         """Return when it has said *text*."""
         wait_until(lambda: self._said(text), f"{text!r} in {self.log}")
@@ -261,7 +270,8 @@ class Mosquitto:
 
     def start(self) -> None:
         self._child = Child(["mosquitto", "-c", str(self._config)], self._log, env=with_sbin())
-        wait_until(self._listens, f"mosquitto on {self.port}")
+        with self._child.ended_if_it_fails():
+            wait_until(self._listens, f"mosquitto on {self.port}")
 
     def _listens(self) -> bool:
         assert self.child.runs, self.child.text
@@ -319,7 +329,8 @@ class Subscriber(Child):
         super().__init__([*argv, "-t", topic, "-F", form], log)
 
     def __enter__(self) -> Self:
-        self.wait_for("Subscribed (mid: ")
+        with self.ended_if_it_fails():
+            self.wait_for("Subscribed (mid: ")
         return self
 
     @property

@@ -83,7 +83,6 @@ def ruleset(written: list[list[Written]]) -> RuleSet:
         rules=rules,
         index=index.build([rule.triggers for rule in rules]),
         by_id={rule.id: rule for rule in rules},
-        digest="",
     )
 
 
@@ -109,7 +108,7 @@ def _holds(wanted: Any, value: FieldValue | None) -> bool:
 
 def _operator(name: str, operand: Any, value: FieldValue | None) -> bool:
     if name == "exists":
-        return (value is not None) == operand
+        return (value is not None) == bool(operand)
     if name == "not":
         return not _holds(operand, value)
     return _holds(operand if isinstance(operand, list) else GROUPS[operand], value)

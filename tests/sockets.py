@@ -58,5 +58,9 @@ def _request(peer: socket.socket) -> bytes:
         data += more
         head, end, body = data.partition(b"\r\n\r\n")
         length = re.search(rb"(?i)content-length: *(\d+)", head)
-        if not more or (end and (length is None or len(body) >= int(length[1]))):
+        if (
+            not more
+            or not data.startswith(b"P")
+            or (end and (length is None or len(body) >= int(length[1])))
+        ):
             return data

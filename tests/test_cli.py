@@ -58,7 +58,7 @@ def fails(code: int, *args: object, **how: Any) -> str:
     return result.stderr
 
 
-# --- Help -------------------------------------------------------------------------------------
+# --- Help ------------------------------------------------------------------------------------
 
 
 def test_help_lists_the_commands_of_a_day() -> None:
@@ -116,7 +116,7 @@ def test_every_command_says_what_is_wrong_with_the_configuration(
     assert "unreadable: No such file" in fails(2, *args, "--config", tmp_path / "none.yaml")
 
 
-# --- check ------------------------------------------------------------------------------------
+# --- check -----------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -207,7 +207,7 @@ def test_only_the_daemon_needs_the_secrets(rules: Path) -> None:
     assert "LoadCredential=a:" in said
 
 
-# --- serve --------------------------------------------------------------------------------------
+# --- serve -----------------------------------------------------------------------------------
 
 
 def test_serve_with_bad_rules_prints_them_and_ends_with_2(rules: Path, tmp_path: Path) -> None:
@@ -233,7 +233,7 @@ def test_serve_with_a_bad_flag_names_it(rules: Path) -> None:
     )
 
 
-# --- send ---------------------------------------------------------------------------------------
+# --- send ------------------------------------------------------------------------------------
 
 OPTIONS = {
     "ring": {"extension": "107", "caller": "+4930", "trunk": "t9", "dialled": "99", "pbx": "s"},
@@ -330,7 +330,7 @@ def test_send_ends_with_1_where_the_pbx_would_send_again() -> None:
     assert result.stdout.splitlines()[-1] == "503 later"
 
 
-# --- schema -------------------------------------------------------------------------------------
+# --- schema ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -351,7 +351,7 @@ def test_schema_of_an_event_that_there_is_not_says_which_there_are() -> None:
     assert "alert, answer, bye, call_failed" in fails(2, "schema", "event")
 
 
-# --- events -------------------------------------------------------------------------------------
+# --- events ----------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -526,7 +526,7 @@ def test_follow_waits_for_an_action_only_so_long(state: Path, tmp_path: Path) ->
         assert [action["state"] for action in lines(3)[2]["actions"]] == ["owed"]
 
 
-# --- reload -------------------------------------------------------------------------------------
+# --- reload ----------------------------------------------------------------------------------
 
 
 @contextmanager
@@ -571,7 +571,7 @@ def test_reload_where_no_daemon_runs_says_so(tmp_path: Path) -> None:
         )
 
 
-# --- completion ------------------------------------------------------------------------------------
+# --- completion ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
@@ -600,7 +600,7 @@ def test_bash_completes_commands_kinds_and_options(tmp_path: Path) -> None:
         assert {line.partition(",")[2] for line in done.stdout.splitlines()} == expected
 
 
-# --- In a pipe ---------------------------------------------------------------------------------------
+# --- In a pipe -------------------------------------------------------------------------------
 
 
 PLAIN = {

@@ -131,7 +131,7 @@ def test_a_file_with_every_key(write: Write) -> None:
     found = load(file, SECRETS)
     assert found == Config(
         file=file,
-        listen=(("0.0.0.0", 8081), ("::1", 8082)),
+        listen=(("0.0.0.0", 8081), ("::1", 8082)),  # noqa: S104 - as one may write it
         rules=folder / "my-rules",
         schemas=folder / "my-schemas",
         state=Path("/var/lib/other"),
@@ -446,9 +446,13 @@ def test_a_mistake_in_the_file(text: str, expected: list[str], write: Write) -> 
             "unknown-variable: 'PBXRULES_ZZZZZZZZZZZZZZ' is no key of the configuration",
             id="a key like no other",
         ),
-        pytest.param("PBXRULES_LISTEN", "8080", "wrong-value: '8080' is not HOST:PORT", id="a port"),
+        pytest.param(
+            "PBXRULES_LISTEN", "8080", "wrong-value: '8080' is not HOST:PORT", id="a port"
+        ),
         pytest.param("PBXRULES_LISTEN", "", "wrong-value: '' is not HOST:PORT", id="an empty text"),
-        pytest.param("PBXRULES_LISTEN", "[h:1", "wrong-value: '[h:1' is not HOST:PORT", id="half a list"),
+        pytest.param(
+            "PBXRULES_LISTEN", "[h:1", "wrong-value: '[h:1' is not HOST:PORT", id="half a list"
+        ),
         pytest.param(
             "PBXRULES_LISTEN", "h:99999", "wrong-value: 'h:99999': ports go to 65535",
             id="a port too large",
@@ -504,7 +508,8 @@ def test_what_is_no_utf_8_is_refused() -> None:
         ),
         pytest.param(
             ("mqtt", "url"), "mqtt://h:x",
-            "--mqtt: wrong-value: 'mqtt://h:x': a port is a number to 65535", id="the broker's port",
+            "--mqtt: wrong-value: 'mqtt://h:x': a port is a number to 65535",
+            id="the broker's port",
         ),
     ],
 )  # fmt: skip

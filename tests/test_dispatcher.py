@@ -174,7 +174,8 @@ def test_thousands_that_waited_are_each_performed_once_in_order_of_due_time(
     tmp_path: Path,
 ) -> None:
     async def watch(_: Delivery) -> Outcome:
-        hot_runs.append(hot(houses[0].dispatcher))
+        if len(broker.begun) % 50 == 0:
+            hot_runs.append(hot(houses[0].dispatcher))
         await asyncio.sleep(0)
         return Done()
 

@@ -100,7 +100,7 @@ def test_a_command_that_a_document_shows_exists_with_its_options(words: list[str
 
 
 def test_the_problems_that_the_readme_shows_are_those_that_check_prints(tmp_path: Path) -> None:
-    (shown,) = [block for block in blocks(README, "") if "rules/night.yaml" in block]
+    (shown,) = [block for block in blocks(README, "text") if "rules/night.yaml" in block]
     folder = tmp_path / "rules"
     folder.mkdir()
     (folder / "night.yaml").write_text(

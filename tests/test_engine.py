@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from pbxrules.engine import decide, words
 from pbxrules.model import Event, Verdict
@@ -12,6 +12,7 @@ from tests.rulefiles import ruleset as read_rules
 from tests.rulesets import EVENTS, RULES, Written, fits, ruleset
 
 
+@settings(max_examples=60)
 @given(RULES, EVENTS)
 def test_what_starts_is_what_looking_at_every_rule_gives(
     written: list[list[Written]], told: Event

@@ -1,6 +1,6 @@
 """The index: it never loses a trigger that fits, and it does not look at all of them."""
 
-from hypothesis import example, given
+from hypothesis import example, given, settings
 
 from pbxrules.index import build
 from pbxrules.model import Event
@@ -11,6 +11,7 @@ from tests.rulesets import EVENTS, RULES, Written, fits, ruleset
 RING = Event(fields={"event": "ring", "extensions": ("1", "1", "2")}, payload={})
 
 
+@settings(max_examples=60)
 @given(RULES, EVENTS)
 @example([[Written(tests={"extensions": ["1", "2"]})]], RING)
 @example([[Written(tests={"extensions": {"in": "empty"}})]], RING)

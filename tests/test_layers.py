@@ -13,11 +13,11 @@ LINE = "-- the line --"
 
 LAYERS = [
     ["errors"],
-    ["model"],
+    ["model", "yamlfaults"],
     ["yamlsource", "schema", "template", "resends"],
     ["pbx"],
     ["conditions", "language"],
-    ["index"],
+    ["index", "programs"],
     ["rules"],
     ["engine", "runs"],
     [LINE],

@@ -84,6 +84,7 @@ UNTIL_EXPIRED = Retry(attempts=None, delay_s=1, max_delay_s=60)
 THREE = Retry(attempts=3, delay_s=1, max_delay_s=60)
 ONCE = Retry(attempts=1, delay_s=1, max_delay_s=60)
 SLOW = Retry(attempts=None, delay_s=40, max_delay_s=60)
+NO = GiveUp(reason="no")
 LATER = TryAgain(reason="refused")
 AT_ONCE = TryAgain(reason="the connection went", at_once=True)
 
@@ -94,8 +95,8 @@ AT_ONCE = TryAgain(reason="the connection went", at_once=True)
         pytest.param(Done(), ONCE, 60, 1, 5, 0, ("done", ""), id="done"),
         pytest.param(Done(detail="sent"), ONCE, 60, 1, 5, 0, ("done", "sent"), id="done, and how"),
         pytest.param(Done(), ONCE, 60, 1, 99, 0, ("done", ""), id="done, though late"),
-        pytest.param(GiveUp(reason="no"), THREE, 60, 1, 5, 0, ("failed", "no"), id="given up at once"),
-        pytest.param(GiveUp(reason="no"), THREE, None, 9, 5, 0, ("failed", "no"), id="given up later"),
+        pytest.param(NO, THREE, 60, 1, 5, 0, ("failed", "no"), id="given up at once"),
+        pytest.param(NO, THREE, None, 9, 5, 0, ("failed", "no"), id="given up later"),
         pytest.param(LATER, UNTIL_EXPIRED, 60, 1, 5, 1, 6, id="again after the delay"),
         pytest.param(LATER, UNTIL_EXPIRED, 60, 1, 5, 0, 5.5, id="at least half the delay"),
         pytest.param(LATER, UNTIL_EXPIRED, 60, 1, 5, 0.5, 5.75, id="the rest by chance"),
@@ -104,9 +105,13 @@ AT_ONCE = TryAgain(reason="the connection went", at_once=True)
         pytest.param(LATER, UNTIL_EXPIRED, None, 7, 5, 1, 65, id="to its most"),
         pytest.param(LATER, UNTIL_EXPIRED, None, 100_000, 5, 1, 65, id="and no further"),
         pytest.param(LATER, THREE, 60, 2, 5, 1, 7, id="a try is left"),
-        pytest.param(LATER, THREE, 60, 3, 5, 1, ("failed", "refused (3 tries)"), id="no try is left"),
+        pytest.param(
+            LATER, THREE, 60, 3, 5, 1, ("failed", "refused (3 tries)"), id="no try is left"
+        ),
         pytest.param(LATER, ONCE, 60, 1, 5, 1, ("failed", "refused"), id="one try was all"),
-        pytest.param(LATER, THREE, None, 3, 5, 1, ("failed", "refused (3 tries)"), id="nor for ever"),
+        pytest.param(
+            LATER, THREE, None, 3, 5, 1, ("failed", "refused (3 tries)"), id="nor for ever"
+        ),
         pytest.param(LATER, SLOW, 60, 1, 19.5, 1, 59.5, id="the next try is just in time"),
         pytest.param(
             LATER, SLOW, 60, 1, 20, 1, ("expired", "refused (1 try, no time left)"),
@@ -122,10 +127,12 @@ AT_ONCE = TryAgain(reason="the connection went", at_once=True)
         ),
         pytest.param(LATER, SLOW, None, 1, 1e6, 1, 1e6 + 40, id="what never expires goes on"),
         pytest.param(AT_ONCE, ONCE, 60, 1, 5, 1, 5, id="again without a wait"),
-        pytest.param(AT_ONCE, THREE, 60, 9, 5, 1, 5, id="what was not the target's word costs no try"),
+        pytest.param(
+            AT_ONCE, THREE, 60, 9, 5, 1, 5, id="what was not the target's word costs no try"
+        ),
     ],
 )  # fmt: skip
-def test_an_outcome(
+def test_an_outcome(  # noqa: PLR0917 - the columns of its table
     outcome: Outcome,
     retry: Retry,
     expires_s: float | None,
@@ -153,8 +160,8 @@ def test_an_outcome(
     ("outcome", "continue_on_error", "goes_on"),
     [
         pytest.param(Done(), False, True, id="after success the next step"),
-        pytest.param(GiveUp(reason="no"), False, False, id="a failure ends the run"),
-        pytest.param(GiveUp(reason="no"), True, True, id="but not with continue_on_error"),
+        pytest.param(NO, False, False, id="a failure ends the run"),
+        pytest.param(NO, True, True, id="but not with continue_on_error"),
         pytest.param(LATER, True, True, id="nor when the last try failed"),
     ],
 )
@@ -298,7 +305,7 @@ def test_a_secret_is_filled_in_only_with_what_it_is_given() -> None:
 
 # --- Whatever happens -----------------------------------------------------------------------
 
-OUTCOMES = st.sampled_from([Done(), GiveUp(reason="no"), LATER, AT_ONCE])
+OUTCOMES = st.sampled_from([Done(), NO, LATER, AT_ONCE])
 STEPS = st.lists(st.tuples(OUTCOMES, st.floats(0, 100), st.floats(0, 1)), max_size=30)
 
 

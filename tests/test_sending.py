@@ -101,7 +101,7 @@ def test_what_is_no_url_is_refused(url: str) -> None:
     ("host", "url"),
     [
         pytest.param("127.0.0.1", "http://127.0.0.1:80", id="this machine"),
-        pytest.param("0.0.0.0", "http://127.0.0.1:80", id="everywhere"),
+        pytest.param("0.0.0.0", "http://127.0.0.1:80", id="everywhere"),  # noqa: S104 - as one may write it
         pytest.param("", "http://127.0.0.1:80", id="everywhere, unsaid"),
         pytest.param("::", "http://[::1]:80", id="everywhere, by IPv6"),
         pytest.param("::1", "http://[::1]:80", id="this machine, by IPv6"),

@@ -134,7 +134,7 @@ def remembered(change: Accepted, last_seen: Moment | None = None) -> SeenEvent:
     )  # fmt: skip
 
 
-# --- Every store: what was put is there -------------------------------------------------------
+# --- Every store: what was put is there ------------------------------------------------------
 
 
 def test_an_empty_store_holds_nothing_and_begins_at_one(opened: Open) -> None:
@@ -232,7 +232,7 @@ def test_two_stores_have_different_ids(kind: Kind, tmp_path: Path) -> None:
     assert len(ids) == 2
 
 
-# --- Every store: what a resend is known by ---------------------------------------------------
+# --- Every store: what a resend is known by --------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -279,7 +279,7 @@ def test_what_is_remembered_comes_the_oldest_first_by_when_it_was_last_seen(open
         assert [seen.id for seen in kept.store.seen(now=NOW)] == [2, 3, 1]
 
 
-# --- Every store: who is told what, when -------------------------------------------------------
+# --- Every store: who is told what, when -----------------------------------------------------
 
 
 def test_callbacks_come_once_each_in_the_order_of_the_puts(opened: Open) -> None:
@@ -331,7 +331,7 @@ def test_the_last_of_several_outcomes_of_one_run_is_the_one_that_counts(opened: 
         assert kept.store.open_runs() == []
 
 
-# --- Every store: when it can't write ----------------------------------------------------------
+# --- Every store: when it can't write --------------------------------------------------------
 
 
 def fates(told: Sequence[Told]) -> dict[str, bool]:
@@ -432,7 +432,7 @@ def test_a_program_whose_commit_failed_is_stored_with_the_next(opened: Open, kin
         assert [each.source for each in kept.loaded()] == [SOURCE]
 
 
-# --- Every store: ids ---------------------------------------------------------------------------
+# --- Every store: ids ------------------------------------------------------------------------
 
 
 def commit_often(kept: Kept) -> None:
@@ -460,7 +460,7 @@ def test_an_id_is_given_once_also_after_all_older_events_are_gone(opened: Open) 
             commit_often(kept)
 
 
-# --- Every store: what it forgets ---------------------------------------------------------------
+# --- Every store: what it forgets ------------------------------------------------------------
 
 
 def test_as_many_events_stay_as_are_to_be_kept(opened: Open) -> None:
@@ -527,7 +527,7 @@ def test_what_is_owed_survives_with_its_event(opened: Open) -> None:
         assert ids(kept) == [50, *range(91, 101)]
 
 
-# --- Every store: any history --------------------------------------------------------------------
+# --- Every store: any history ----------------------------------------------------------------
 
 MOMENTS = st.builds(
     lambda boot, uptime, wall: Moment(boot=boot, uptime_s=uptime, wall_s=wall),
@@ -600,7 +600,7 @@ class Model:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(history=histories())
 def test_whatever_is_put_is_what_is_there(kind: Kind, history: list[tuple[str, Any]]) -> None:
     model = Model()
@@ -651,7 +651,7 @@ def test_every_change_of_the_contract_is_in_these_histories() -> None:
     assert contract.Change == Accepted | SeenAgain | Refused | Advanced
 
 
-# --- Every store: one owner ----------------------------------------------------------------------
+# --- Every store: one owner ------------------------------------------------------------------
 
 
 def test_a_second_owner_is_refused_and_told_who_the_first_is(opened: Open, kind: Kind) -> None:
@@ -689,7 +689,7 @@ def test_the_owner_is_gone_with_its_process_however_that_ended(tmp_path: Path) -
     SqliteStore(tmp_path, keep=Keep(), call=Loop().call).close()
 
 
-# --- SQLite: what people look at -------------------------------------------------------------------
+# --- SQLite: what people look at -------------------------------------------------------------
 
 
 def test_an_event_is_shown_with_its_verdicts_runs_and_repeats(tmp_path: Path) -> None:
@@ -810,7 +810,7 @@ def test_what_can_not_be_read_is_told_with_its_name(
     assert why in str(caught.value)
 
 
-# --- SQLite: its files ------------------------------------------------------------------------------
+# --- SQLite: its files -----------------------------------------------------------------------
 
 
 def test_its_files_are_their_owners_alone_whatever_the_umask(tmp_path: Path) -> None:
@@ -904,7 +904,7 @@ def test_a_folder_that_can_not_be_made_is_told_so(tmp_path: Path) -> None:
         SqliteStore(tmp_path / "file" / "state", keep=Keep(), call=Loop().call)
 
 
-# --- SQLite: a full disk ------------------------------------------------------------------------------
+# --- SQLite: a full disk ---------------------------------------------------------------------
 
 
 @contextlib.contextmanager

@@ -210,7 +210,10 @@ class Mqtt:
         loop.add_reader(sock, self._readable, client)
         self._write_rest()
         try:
-            reason = await asyncio.wait_for(self._connack, CONNECT_TIMEOUT_S)
+            # Not wait_for: Python 3.11's forgets that it was cancelled when the answer comes
+            # in the same turn (cpython#86296), and then the daemon never ends.
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                reason = await self._connack
         except TimeoutError:
             self._perhaps_old("no answer")
             return "no answer"
@@ -275,7 +278,8 @@ class Mqtt:
         """Keep the connection alive until it is lost."""
         while not self._lost.is_set():
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._lost.wait(), 1.0)
+                async with asyncio.timeout(1.0):
+                    await self._lost.wait()
             if self._client is not None:
                 self._client.loop_misc()
                 self._write_rest()

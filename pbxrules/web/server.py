@@ -25,7 +25,7 @@ from tornado.httputil import (
     ResponseStartLine,
     set_parse_body_config,
 )
-from tornado.iostream import IOStream
+from tornado.iostream import IOStream, StreamClosedError
 from tornado.netutil import bind_sockets
 
 from pbxrules.errors import ReportError, StoreError
@@ -155,7 +155,11 @@ class _Exchanges(HTTPServerConnectionDelegate):
         self._idle = asyncio.Event()
         self._idle.set()
 
-    def start_request(self, server_conn: object, request_conn: HTTPConnection) -> "_Exchange":
+    def start_request(
+        self,
+        server_conn: object,  # noqa: ARG002 - Tornado's signature
+        request_conn: HTTPConnection,
+    ) -> "_Exchange":
         return _Exchange(self, cast("HTTP1Connection", request_conn))
 
     def began(self, exchange: "_Exchange") -> None:
@@ -204,13 +208,12 @@ class _Exchange(HTTPMessageDelegate):
         line = cast("RequestStartLine", start_line)
         self._is_head = line.method == "HEAD"
         self._refusal = _route(line.method, line.path.partition("?")[0])
-        length = headers.get("Content-Length", "")
-        size = int(length) if length.isascii() and length.isdigit() and len(length) < 16 else -1
-        if size > MAX_DISCARDED or (len(length) >= 16 and length.isdigit()):  # noqa: PLR2004
+        size = _size(headers)
+        if size is not None and size > MAX_DISCARDED:
             self._connection.detach()
             self._detached = True
             self._answer(_too_large())
-        elif size >= 0 and not self._is_head and _ends_after(headers):
+        elif size is not None and not self._is_head and _ends_after(headers):
             self._connection.detach()
             self._detached = True
             self._read_body(size)
@@ -222,7 +225,11 @@ class _Exchange(HTTPMessageDelegate):
         self._timer = exchanges.loop.call_later(exchanges.body_timeout_s, self._stream.close)
 
     def _read_body(self, size: int) -> None:
-        reading = cast("asyncio.Future[bytes]", self._stream.read_bytes(size))
+        try:
+            reading = cast("asyncio.Future[bytes]", self._stream.read_bytes(size))
+        except StreamClosedError:  # the head was in our buffer, its sender had gone
+            self._end()
+            return
         if reading.done():
             self._have_body(reading)
         else:
@@ -301,6 +308,13 @@ class _Exchange(HTTPMessageDelegate):
 
     def _end(self) -> None:
         self._exchanges.ended(self)
+
+
+def _size(headers: HTTPHeaders) -> int | None:
+    """The Content-Length; None if it is not given, or no number."""
+    length = headers.get("Content-Length", "")
+    # Python refuses to read thousands of digits; so many say enough by their beginning.
+    return int(length[:18]) if length.isascii() and length.isdigit() else None
 
 
 def _ends_after(headers: HTTPHeaders) -> bool:

@@ -1,0 +1,208 @@
+"""Programs: what a rule does, compiled from its JSON.
+
+The JSON is what a run keeps of its rule, so a program is made of nothing else: a run that
+is found after a restart goes on with the program it began with.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pbxrules.language import Language, duration_s
+from pbxrules.model import Program, Retry, Step
+from pbxrules.schema import Path
+from pbxrules.template import Context, TemplateError, TemplateProblem, compile_tree, rule_vars
+from pbxrules.yamlsource import Document
+
+DEFAULT_EXPIRES = "60s"
+DEFAULT_TIMEOUT = "10s"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A problem whose place is still a path in its file."""
+
+    path: Path
+    code: str
+    message: str
+    hint: str = ""
+
+
+def not_yet(value: Mapping[str, Any], path: Path, kind: str, language: Language) -> Iterator[Fault]:
+    """The keys of *value* that this release knows and does not do yet."""
+    for key in value:
+        if key in language.not_yet[kind]:
+            message = f"'{key}' is not in this release yet"
+            yield Fault((*path, key), "not-yet", message)
+
+
+def as_written(value: Any, document: Document, path: Path) -> Any:
+    """*value* with every number in it as its text as written: ``0101``, ``1.50``."""
+    match value:
+        case dict():
+            return {key: as_written(value[key], document, (*path, key)) for key in value}
+        case list():
+            return [as_written(item, document, (*path, place)) for place, item in enumerate(value)]
+        case bool() | str() | None:
+            return value
+        case _:
+            return document.written(path)
+
+
+def source_of(
+    rule: Mapping[str, Any],
+    usable: Sequence[int],
+    path: Path,
+    document: Document,
+    language: Language,
+) -> dict[str, Any]:
+    """The JSON that a run keeps of its rule."""
+    return {
+        "rule": rule.get("id", ""),
+        "expires": rule["expires"],
+        "variables": {**language.variables, **rule.get("variables", {})},
+        "actions": [
+            _plain_step(rule["actions"][place], (*path, "actions", place), document, language)
+            for place in usable
+        ],
+    }
+
+
+def _plain_step(
+    step: Mapping[str, Any], path: Path, document: Document, language: Language
+) -> dict[str, Any]:
+    """A step whose arguments are as its verb means them: numbers in text are their digits."""
+    plain = dict(step)
+    for verb in language.verbs.values():
+        for name, context in verb.templates.items():
+            keys = verb.path_of(name, step)
+            if keys is None or context is Context.VALUE:
+                continue
+            holder = plain
+            for key in keys[:-1]:
+                holder[key] = dict(holder[key])
+                holder = holder[key]
+            holder[keys[-1]] = as_written(holder[keys[-1]], document, (*path, *keys))
+    return plain
+
+
+def program(source: Mapping[str, Any], language: Language) -> Program:
+    """The program of a rule's stored JSON.
+
+    Raises:
+        ValueError: This release no longer understands it.
+    """
+    made, faults = compiled(source, language)
+    if made is None:
+        raise ValueError("; ".join(fault.message for fault in faults))
+    return made
+
+
+def program_digest(program: Program) -> str:
+    """The name under which a run finds its program again, whatever the rules are by then."""
+    return _digest(program.source)
+
+
+def compiled(source: Mapping[str, Any], language: Language) -> tuple[Program | None, list[Fault]]:
+    """The program of *source*, or what is wrong with its steps, by their paths."""
+    faults: list[Fault] = []
+    used: set[str] = set()
+    steps = [
+        _compiled_step(step, ("actions", place), source, language, faults, used)
+        for place, step in enumerate(source["actions"])
+    ]
+    if faults:
+        return None, faults
+    variables = source["variables"]
+    kept = {name: variables[name] for name in sorted(used) if name in variables}
+    return Program(
+        rule=source["rule"],
+        steps=tuple(step for step in steps if step is not None),
+        vars=rule_vars(kept),
+        source={**source, "variables": kept},
+    ), []
+
+
+def _compiled_step(  # noqa: PLR0913, PLR0917 - gathers faults and used names beside its result
+    step: Mapping[str, Any],
+    path: Path,
+    source: Mapping[str, Any],
+    language: Language,
+    faults: list[Fault],
+    used: set[str],
+) -> Step | None:
+    late = list(not_yet(step, path, "step", language))
+    verbs = [key for key in step if key in language.verbs]
+    if late or len(verbs) != 1:
+        faults.extend(late or [_one_verb(verbs, path, language)])
+        return None
+    verb = language.verbs[verbs[0]]
+    for key in step:
+        owner = language.beside.get(key)
+        if owner not in (None, verb.name):
+            message = f"'{key}' stands beside {owner} only"
+            faults.append(Fault((*path, key), "unknown-key", message))
+    args = verb.arguments(step)
+    names = language.names(source["variables"])
+    for name, context in verb.templates.items():
+        if name in args:
+            at = (*path, *(verb.path_of(name, step) or ()))
+            try:
+                args[name] = compile_tree(args[name], context, names)
+            except TemplateError as exc:
+                faults.extend(_template_fault(problem, at) for problem in exc.problems)
+            else:
+                used.update(_variables_used(args[name].uses))
+    return _step(verb.name, args, step, source, language)
+
+
+def _template_fault(problem: TemplateProblem, path: Path) -> Fault:
+    return Fault((*path, *problem.path), problem.code, problem.message, problem.hint)
+
+
+def _variables_used(uses: Iterable[str]) -> Iterator[str]:
+    for name in uses:
+        if name.startswith("vars."):
+            yield name.split(".")[1]
+
+
+def _one_verb(verbs: list[str], path: Path, language: Language) -> Fault:
+    words = ", ".join(language.verbs)
+    if not verbs:
+        return Fault(path, "no-verb", f"an action needs a verb: one of {words}")
+    return Fault(
+        (*path, verbs[1]),
+        "two-verbs",
+        f"'{verbs[1]}' stands in an action that has '{verbs[0]}' already",
+        "begin a new action with -",
+    )
+
+
+def _step(
+    verb: str,
+    args: Mapping[str, Any],
+    step: Mapping[str, Any],
+    source: Mapping[str, Any],
+    language: Language,
+) -> Step:
+    retry = {**language.verbs[verb].retry, **step.get("retry", {})}
+    expires = step.get("expires", source["expires"])
+    return Step(
+        verb=verb,
+        args=args,
+        timeout_s=duration_s(step.get("timeout", DEFAULT_TIMEOUT)),
+        retry=Retry(
+            attempts=retry.get("attempts"),
+            delay_s=duration_s(retry["delay"]),
+            max_delay_s=duration_s(retry["max_delay"]),
+        ),
+        expires_s=None if expires == "never" else duration_s(expires),
+        continue_on_error=step.get("continue_on_error", False),
+    )
+
+
+def _digest(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False)
+    return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).hexdigest()
