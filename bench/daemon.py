@@ -72,7 +72,7 @@ class Daemon:
 
 
 @contextmanager
-def serving(  # noqa: PLR0913 - each is an option of the command line
+def serving(
     program: list[str], *, port: int, broker: int, rules: Path, state: Path, log: Path
 ) -> Iterator[Daemon]:
     """Run *program* ``serve`` for the length of the block, from its READY=1 on."""

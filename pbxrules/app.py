@@ -23,6 +23,8 @@ from pbxrules.dispatcher import Dispatcher
 from pbxrules.errors import ProblemsError, StoreError
 from pbxrules.intake import Intake
 from pbxrules.loading import Snapshot
+from pbxrules.model import Program
+from pbxrules.store import LoadedRun
 from pbxrules.store.sqlite import SqliteStore
 from pbxrules.systemd import Notifier
 from pbxrules.web.server import ReportServer
@@ -109,7 +111,7 @@ class App:
             store,
             performers,
             now=clock.now,
-            program_of=lambda loaded: self._intake.snapshot.program_of(loaded),
+            program_of=self._program_of,
             secrets=lambda: self._settings.secrets,
         )
         self._dispatcher = dispatcher
@@ -174,6 +176,9 @@ class App:
             "owed": self._dispatcher.waiting.total(),
         }
 
+    def _program_of(self, loaded: LoadedRun) -> Program:
+        return self._intake.snapshot.program_of(loaded)
+
     # --- reload ------------------------------------------------------------------------------
 
     def _reload_soon(self) -> None:
@@ -197,7 +202,9 @@ class App:
             settings, snapshot = await asyncio.to_thread(self._read_anew)
         except ProblemsError as exc:
             for problem in exc.problems:
-                logger.error("not reloaded", extra={"fields": {"problem": str(problem)}})
+                # No trace: what is wrong stands in the file that the problem names.
+                fields = {"problem": str(problem)}
+                logger.error("not reloaded", extra={"fields": fields})  # noqa: TRY400
             return {"reloaded": False, "problems": [str(problem) for problem in exc.problems]}
         later = [
             name

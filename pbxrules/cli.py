@@ -247,7 +247,7 @@ def schema(what: str, name: str | None) -> None:
 @click.option("-n", "--last", type=click.IntRange(min=0), help="Only so many; 20 on a terminal.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @click.option("--refused", is_flag=True, help="The reports that were not accepted, and why.")
-def events(  # noqa: PLR0913 - a flag each
+def events(
     config: Path | None,
     state: str | None,
     follow: bool,  # noqa: FBT001 - click gives it so

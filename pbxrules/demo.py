@@ -11,7 +11,7 @@ import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 from paho.mqtt import client as paho
@@ -155,11 +155,9 @@ class _Demo:
     ) -> None:
         """Show what comes, until Ctrl-C."""
         host, port = app.addresses[0]
-        program = Path(sys.argv[0])
-        command = os.path.relpath(program) if program.is_absolute() else str(program)
         self._say("\nSend a ring yourself, from another terminal:\n")
         url = sending.url_of(host, port)
-        line = f"{command} send ring --extension 101 --caller 0301234 --trunk to-18-16-2"
+        line = f"{_our_command()} send ring --extension 101 --caller 0301234 --trunk to-18-16-2"
         self._say((f"  {line} --url {url}\n", "bold"))
         self._say("Ctrl-C ends the demo.\n")
         while not daemon.done() and not app.stopping:
@@ -171,6 +169,12 @@ class _Demo:
             for topic, payload in await subscriber.take(Counter()):
                 self._say(("       ⇐ ", "green"), (topic, "green"), f" {logs.escape(payload)}")
             await asyncio.sleep(0.2)
+
+
+def _our_command() -> str:
+    """How this program was called, as short as it can be called again from here."""
+    program = Path(sys.argv[0])
+    return os.path.relpath(program) if program.is_absolute() else str(program)
 
 
 def _body(sent: bytes) -> str:
@@ -228,7 +232,7 @@ class _Subscriber:
         self._messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self.subscribed = False
 
-    def __enter__(self) -> "_Subscriber":
+    def __enter__(self) -> Self:
         url = urlsplit(self._settings.url)
         self._client = paho.Client(CallbackAPIVersion.VERSION2)
         if self._settings.username is not None:

@@ -331,7 +331,8 @@ class Dispatcher:
             # It waits for its verb to be ready again; nothing worth a write has happened.
             self._line_up(held)
             return
-        run = runs.advance(whole.run, whole.program, outcome, now, jitter=random.random())
+        jitter = random.random()  # noqa: S311 - no secret, only not all at one moment
+        run = runs.advance(whole.run, whole.program, outcome, now, jitter=jitter)
         _log(whole, run)
         self._step(held, whole, run)
 
@@ -427,5 +428,5 @@ def _log(whole: Whole, run: Run) -> None:
         logger.debug("action done", extra={"fields": fields | {"detail": settled.reason}})
     else:
         logger.warning(
-            f"action {settled.state}", extra={"fields": fields | {"why": settled.reason}}
+            "action %s", settled.state, extra={"fields": fields | {"why": settled.reason}}
         )

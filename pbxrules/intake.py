@@ -114,7 +114,7 @@ class Intake:
             self._recover_from,
         )
 
-    def _take(  # noqa: PLR0913 - all that is known of a new report
+    def _take(
         self,
         event: Event,
         body: bytes,

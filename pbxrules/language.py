@@ -37,9 +37,10 @@ NOT_YET: Mapping[str, frozenset[str]] = {
 """Keys of the language that this release knows and does not do yet."""
 
 FIELD_HINTS = {
-    "from": "caller", "to": "callee", "number": "caller", "caller_id": "caller", "phone": "extension",
-    "ext": "extension", "extid": "extension", "exten": "extension", "callid": "call_id",
-    "sn": "pbx", "platform": "event", "entity_id": "extension", "type": "event", "dialed": "dialled",
+    "from": "caller", "to": "callee", "number": "caller", "caller_id": "caller",
+    "phone": "extension", "ext": "extension", "extid": "extension", "exten": "extension", "callid": "call_id",
+    "sn": "pbx", "platform": "event", "entity_id": "extension", "type": "event",
+    "dialed": "dialled",
     "line": "trunk", "group": "in", "payload": "payload.NAME",
 }  # fmt: skip
 """Words of other systems, and ours for them."""

@@ -22,7 +22,7 @@ LEVELS = ("debug", "info", "warning", "error")
 
 
 def escape(text: str) -> str:
-    """*text* on one line, with whatever is not printable as ``\\n``, ``\\x1b``, ``\\u202e``."""
+    r"""*text* on one line, with whatever is not printable as ``\n``, ``\x1b``, ``\u202e``."""
     if text.isprintable() and "\\" not in text:
         return text
     return "".join(

@@ -125,7 +125,7 @@ def compiled(source: Mapping[str, Any], language: Language) -> tuple[Program | N
     ), []
 
 
-def _compiled_step(  # noqa: PLR0913, PLR0917 - gathers faults and used names beside its result
+def _compiled_step(
     step: Mapping[str, Any],
     path: Path,
     source: Mapping[str, Any],

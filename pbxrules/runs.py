@@ -26,7 +26,7 @@ from pbxrules.template import RenderError, RuleVars, Scope
 FULL = "the rule has {waiting} runs that wait already"
 
 
-def begin(  # noqa: PLR0913 - a run is made of all of these
+def begin(
     program: Program,
     digest: str,
     event_id: int,

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
 
 Path = tuple[str | int, ...]
+SHOWN = 60
+"""Characters of a value that a message quotes."""
 MAX_MESSAGE = 200
 
 
@@ -146,13 +148,13 @@ def shown(value: Any) -> str:
             return "null"
         case str():
             text = ascii(value) if not value.isprintable() else f"'{value}'"
-            return text if len(text) <= 60 else text[:57] + "…'"
+            return text if len(text) <= SHOWN else text[: SHOWN - 3] + "…'"
         case Mapping():
             return "a mapping"
         case Sequence():
             return "a list"
         case _:
-            return str(value)[:60]
+            return str(value)[:SHOWN]
 
 
 def _wrong_type(path: Path, error: Any) -> Iterator[Mismatch]:

@@ -132,7 +132,7 @@ AT_ONCE = TryAgain(reason="the connection went", at_once=True)
         ),
     ],
 )  # fmt: skip
-def test_an_outcome(  # noqa: PLR0917 - the columns of its table
+def test_an_outcome(
     outcome: Outcome,
     retry: Retry,
     expires_s: float | None,

@@ -39,6 +39,8 @@ STATUS_TOPIC = "pbxrules/status"
 MAX_IN_FLIGHT = 100
 BACK_OFF_S = (0.5, 30.0)
 CONNECT_TIMEOUT_S = 5.0
+V5, V3 = paho.MQTTv5, paho.MQTTv311
+MAX_STRIKES = 2
 BLAME_S = 2.0
 """A message is blamed for a disconnect that comes this soon after it was sent."""
 DEFAULT_PORTS = {"mqtt": 1883, "mqtts": 8883, "ws": 80, "wss": 443}
@@ -81,7 +83,7 @@ class Mqtt:
         self._settings = settings
         self._on_ready = on_ready
         self._client: paho.Client | None = None
-        self._version = 4 if settings and settings.protocol == "3.1.1" else 5
+        self._version = V3 if settings and settings.protocol == "3.1.1" else V5
         self._connected = False
         self._lost = asyncio.Event()
         self._in_flight: dict[int, _InFlight] = {}
@@ -124,7 +126,7 @@ class Mqtt:
         assert client is not None
         args = delivery.args
         payload = payload_bytes(args.get("payload"))
-        properties = _properties(delivery) if self._version == 5 else None
+        properties = _properties(delivery) if self._version == V5 else None
         if properties is not None and self._max_packet is not None:
             size = _packet_size(args["topic"], payload, properties)
             if size > self._max_packet:
@@ -151,7 +153,7 @@ class Mqtt:
             return GiveUp(reason="no broker is configured (mqtt: url)")
         if not self.connected:
             return TryAgain(reason="the broker is not there", at_once=True)
-        if self._strikes.get(delivery.id, 0) >= 2:
+        if self._strikes.get(delivery.id, 0) >= MAX_STRIKES:
             del self._strikes[delivery.id]
             return GiveUp(reason="the broker dropped the connection over it, twice")
         return None
@@ -184,7 +186,7 @@ class Mqtt:
                 self._drop(trouble)
                 log = logger.warning if pause_s == BACK_OFF_S[0] else logger.info
                 log("no broker", extra={"fields": self._where() | {"reason": trouble}})
-            await asyncio.sleep(pause_s * (0.75 + random.random() / 2))
+            await asyncio.sleep(pause_s * (0.75 + random.random() / 2))  # noqa: S311 - no secret, only not all at one moment
             pause_s = min(2 * pause_s, longest_s)
 
     def _where(self) -> dict[str, str]:
@@ -234,10 +236,10 @@ class Mqtt:
     def _other_version(self, why: str) -> None:
         assert self._settings is not None
         if self._settings.protocol is None:
-            self._version = 4 if self._version == 5 else 5
+            self._version = V3 if self._version == V5 else V5
             logger.info(
                 "try the other MQTT version",
-                extra={"fields": {"version": "3.1.1" if self._version == 4 else "5", "why": why}},
+                extra={"fields": {"version": "3.1.1" if self._version == V3 else "5", "why": why}},
             )
 
     def _new_client(self) -> paho.Client:
@@ -247,8 +249,8 @@ class Mqtt:
         client = paho.Client(
             CallbackAPIVersion.VERSION2,
             client_id=settings.client_id,
-            clean_session=True if self._version == 4 else None,
-            protocol=paho.MQTTv311 if self._version == 4 else paho.MQTTv5,
+            clean_session=True if self._version == V3 else None,
+            protocol=self._version,
             transport="websockets" if url.scheme in ("ws", "wss") else "tcp",
             reconnect_on_failure=False,
         )
@@ -371,8 +373,8 @@ class Mqtt:
         self.concurrency = min(MAX_IN_FLIGHT, at_once)
         self._max_packet = getattr(properties, "MaximumPacketSize", None)
         self._connected = True
-        self._spoke_5 = self._spoke_5 or self._version == 5
-        version = "3.1.1" if self._version == 4 else "5"
+        self._spoke_5 = self._spoke_5 or self._version == V5
+        version = "3.1.1" if self._version == V3 else "5"
         logger.info("broker connected", extra={"fields": self._where() | {"version": version}})
         asyncio.get_running_loop().call_soon(self._announce, client)
 
@@ -400,7 +402,7 @@ class Mqtt:
             return
         self._careful = max(0, self._careful - 1)
         self._strikes.pop(sent.delivery.id, None)
-        if self._version == 5 and reason.is_failure:
+        if self._version == V5 and reason.is_failure:
             sent.outcome.set_result(GiveUp(reason=f"the broker refused it: {reason}"))
         else:
             sent.outcome.set_result(Done())
@@ -427,7 +429,7 @@ def _properties(delivery: Delivery) -> _Packed:
     packed = b"\x26" + struct.pack("!H", len(key)) + key + struct.pack("!H", len(value)) + value
     if delivery.left_s is not None:
         packed += b"\x02" + struct.pack("!I", min(max(1, math.ceil(delivery.left_s)), 0xFFFFFFFF))
-    assert len(packed) < 128, "one byte holds the length"
+    # One byte holds the length: an id has some 40 characters.
     return _Packed(bytes([len(packed)]) + packed)
 
 

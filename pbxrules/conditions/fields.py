@@ -14,6 +14,8 @@ from typing import Any
 from pbxrules.errors import did_you_mean
 from pbxrules.model import Event, FieldTest, FieldValue
 
+SHOWN = 5
+"""Texts of a list that are named in words."""
 Holds = Callable[[FieldValue | None], bool]
 
 
@@ -89,7 +91,7 @@ def _one_of(texts: tuple[str, ...]) -> _Part:
         return value is not None and str(value) in options
 
     one = len(options) == 1
-    words = ", ".join(texts) if len(texts) <= 5 else f"{', '.join(texts[:5])}, …"
+    words = ", ".join(texts[:SHOWN]) + (", …" if len(texts) > SHOWN else "")
     return _Part(holds, words if one else f"one of {words}", options)
 
 

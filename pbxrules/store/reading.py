@@ -69,7 +69,8 @@ def open_runs(db: sqlite3.Connection) -> list[OpenRun]:
     """All runs that something is owed of, in order of their ids."""
     boots = _boots(db)
     found = db.execute(
-        "SELECT id, rule, verb, due_boot, due_uptime, due_wall, expires_s, try_boot, try_uptime, try_wall"
+        "SELECT id, rule, verb, due_boot, due_uptime, due_wall, expires_s,"
+        " try_boot, try_uptime, try_wall"
         " FROM runs WHERE position <> '' ORDER BY id"
     )
     return [
