@@ -37,11 +37,11 @@ NOT_YET: Mapping[str, frozenset[str]] = {
 """Keys of the language that this release knows and does not do yet."""
 
 FIELD_HINTS = {
-    "from": "caller", "to": "callee", "number": "caller", "caller_id": "caller",
-    "phone": "extension", "ext": "extension", "extid": "extension", "exten": "extension", "callid": "call_id",
-    "sn": "pbx", "platform": "event", "entity_id": "extension", "type": "event",
-    "dialed": "dialled",
-    "line": "trunk", "group": "in", "payload": "payload.NAME",
+    "from": "caller", "number": "caller", "caller_id": "caller", "to": "callee",
+    "phone": "extension", "ext": "extension", "extid": "extension", "exten": "extension",
+    "entity_id": "extension", "callid": "call_id", "sn": "pbx", "platform": "event",
+    "type": "event", "dialed": "dialled", "line": "trunk", "group": "in",
+    "payload": "payload.NAME",
 }  # fmt: skip
 """Words of other systems, and ours for them."""
 
