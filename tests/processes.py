@@ -234,8 +234,11 @@ class Home:
 
 
 def environment() -> dict[str, str]:
-    """The environment without what would configure a daemon."""
-    ours = ("PBXRULES_", "NOTIFY_", "WATCHDOG_", "JOURNAL_STREAM", "STATE_DIRECTORY")
+    """The environment without what would configure a daemon, or compile it at each start."""
+    ours = (
+        "PBXRULES_", "NOTIFY_", "WATCHDOG_", "JOURNAL_STREAM", "STATE_DIRECTORY",
+        "PYTHONDONTWRITEBYTECODE",
+    )  # fmt: skip
     return {name: text for name, text in os.environ.items() if not name.startswith(ours)}
 
 

@@ -270,15 +270,18 @@ def test_what_expires_behind_a_slow_run_of_its_rule_is_given_up_meanwhile(tmp_pa
     assert slow.callers == ["first"]
 
 
-def test_promise_9_what_waits_for_its_next_try_is_not_all_held_in_memory(tmp_path: Path) -> None:
+def test_promise_9_what_waits_for_its_next_try_is_not_all_held_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rules = LAMP.replace("}}]", "}, expires: never, retry: {delay: 60s}}]")
-    callers = numbered(HOT + 500)
+    monkeypatch.setattr("pbxrules.dispatcher.HOT", 50)
+    callers = numbered(200)
 
     async def before() -> None:
         async with house(tmp_path, rules, {"mqtt": away}, clock=clock) as here:
             await here.take(*callers)
             await until(lambda: len(here.dispatcher._timers) == len(callers), "all wait")
-            assert here.dispatcher._hot == HOT
+            assert here.dispatcher._hot == 50
 
     async def after() -> list[dict[str, Any]]:
         async with house(tmp_path, rules, {"mqtt": back}, clock=clock) as here:
@@ -291,6 +294,28 @@ def test_promise_9_what_waits_for_its_next_try_is_not_all_held_in_memory(tmp_pat
     actions = asyncio.run(after())
     assert sorted(away.callers) == sorted(back.callers) == callers
     assert {(action["state"], action["attempts"]) for action in actions} == {("done", 2)}
+
+
+def test_what_was_not_held_in_memory_is_tried_again_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = LAMP.replace("}}]", "}, retry: {delay: 50ms, max_delay: 100ms}}]")
+    monkeypatch.setattr("pbxrules.dispatcher.HOT", 20)
+    callers = numbered(150)
+
+    def third_time(delivery: Delivery) -> Outcome:
+        return Done() if delivery.attempt == 3 else TryAgain(reason="away")
+
+    async def main() -> list[dict[str, Any]]:
+        async with house(tmp_path, rules, {"mqtt": away}) as here:
+            await here.take(*callers)
+            # The clock stands still, so that the timers alone say when.
+            return await here.settled(len(callers))
+
+    away = Hands(third_time)
+    actions = asyncio.run(main())
+    assert {(action["state"], action["attempts"]) for action in actions} == {("done", 3)}
+    assert sorted(away.callers) == sorted(callers * 3)
 
 
 # --- one run, and the others -------------------------------------------------------------------

@@ -320,6 +320,19 @@ def test_all_that_was_decided_behind_a_failed_commit_fails_too(tmp_path: Path) -
     asyncio.run(scenario())
 
 
+def test_promise_9_a_status_on_disk_holds_no_other_in_memory(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        store = MemoryStore(at_once=True)
+        async with Daemon(tmp_path, store=store) as daemon:
+            for number in range(9):
+                daemon.intake.accept(status(str(number)), lambda _: None)
+            await daemon.written()
+            (last,) = daemon.intake._resends._statuses.values()
+            assert (last.id, last.before) == (9, None)
+
+    asyncio.run(scenario())
+
+
 def test_a_resend_that_could_not_be_written_fails_and_is_a_resend_later(tmp_path: Path) -> None:
     async def scenario() -> None:
         store = MemoryStore()

@@ -263,6 +263,16 @@ def test_promise_9_the_memory_for_resends_is_bounded(
     assert line.take(kind(1), START) is None
 
 
+def test_promise_9_an_extension_that_spoke_last_is_forgotten_last(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(resends, "MAX_REMEMBERED", 2)
+    line = Line()
+    for event in (IDLE, a_status("Idle", extension="102"), BUSY, a_status("Idle", extension="103")):
+        line.take(event, START)
+    assert line.take(BUSY, START) is line.accepted[2]
+
+
 # --- Against the design's sentence ----------------------------------------------------------
 
 

@@ -543,7 +543,7 @@ def test_headers_have_10_s_and_bodies_5_s() -> None:
 @pytest.mark.parametrize("data", SLOW)
 def test_who_is_slow_is_cut(data: bytes, tmp_path: Path) -> None:
     async def scenario() -> None:
-        daemon = Daemon(tmp_path, header_timeout_s=0.2, body_timeout_s=0.1)
+        daemon = Daemon(tmp_path, header_timeout_s=0.4, body_timeout_s=0.3)
         async with daemon, daemon.connected() as connection:
             await connection.send(data)
             rest = await connection.rest()
@@ -568,7 +568,7 @@ def test_who_is_slow_is_cut(data: bytes, tmp_path: Path) -> None:
 )
 def test_who_sends_a_byte_now_and_then_is_cut_too(data: bytes, tmp_path: Path) -> None:
     async def scenario() -> None:
-        daemon = Daemon(tmp_path, header_timeout_s=0.2, body_timeout_s=0.2)
+        daemon = Daemon(tmp_path, header_timeout_s=0.4, body_timeout_s=0.4)
         async with daemon, daemon.connected() as connection:
             await connection.send(data)
             while not connection.has_ended:
@@ -645,7 +645,8 @@ def test_a_request_of_two_lengths_is_refused_and_nothing_behind_it_is_read(
             lines = head.format(size=len(report())) + "\r\nConnection: close" * closes
             data = f"POST / HTTP/1.1\r\nHost: pbx\r\n{lines}\r\n\r\n".encode("latin1")
             await connection.send(data + b"0\r\n\r\n" + post(report()))
-            assert (await connection.answer()).status == 400
+            answer = await connection.answer()
+            assert problem(answer) == (400, "The request is not HTTP/1.1", [])
             assert await connection.rest() == b""
             assert daemon.events() == []
             assert daemon.complaints == []
@@ -707,10 +708,12 @@ def test_pipelined_requests_are_answered_in_order(tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
-def test_who_asks_before_sending_is_told_to_go_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize("closes", [False, True], ids=["kept alive", "closed"])
+def test_who_asks_before_sending_is_told_to_go_on(closes: bool, tmp_path: Path) -> None:
     async def scenario() -> None:
         async with Daemon(tmp_path) as daemon, daemon.connected() as connection:
-            head, _, body = post(report(), headers=["Expect: 100-continue"]).partition(b"\r\n\r\n")
+            headers = ["Expect: 100-continue", *["Connection: close"] * closes]
+            head, _, body = post(report(), headers=headers).partition(b"\r\n\r\n")
             await connection.send(head + b"\r\n\r\n")
             assert (await connection.answer()).status == 100
             await connection.send(body)
