@@ -6,9 +6,11 @@ import logging
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, ParamSpec, TypeVar
 
 from pbxrules import __version__, loading
 from pbxrules.actions import Performer
@@ -30,6 +32,9 @@ from pbxrules.systemd import Notifier
 from pbxrules.web.server import ReportServer
 
 logger = logging.getLogger("pbxrules")
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 GRACE_S = 5.0
 """What running actions get at the end."""
@@ -60,6 +65,8 @@ class App:
             reread: The configuration anew, for a reload; may raise ProblemsError.
         """
         self._settings = settings
+        self._started = settings
+        """What stays in force until a restart."""
         self._reread = reread
         self._notifier = Notifier(os.environ)
         self._stop = asyncio.Event()
@@ -206,10 +213,13 @@ class App:
                 fields = {"problem": str(problem)}
                 logger.error("not reloaded", extra={"fields": fields})  # noqa: TRY400
             return {"reloaded": False, "problems": [str(problem) for problem in exc.problems]}
+        except Exception as exc:
+            logger.exception("not reloaded")
+            return {"reloaded": False, "problems": [f"a defect: {exc!r}"]}
         later = [
             name
             for name in ("listen", "state", "mqtt", "keep", "log_level", "log_format")
-            if getattr(settings, name) != getattr(self._settings, name)
+            if getattr(settings, name) != getattr(self._started, name)
         ]
         if later:
             logger.warning("needs a restart", extra={"fields": {"keys": later}})
@@ -232,10 +242,34 @@ def _spare_the_collector() -> None:
     gc.set_threshold(10_000, 20, 20)
 
 
+class _Daemons(ThreadPoolExecutor):
+    """Runs each call in a daemon thread of its own, so that the end waits for none.
+
+    A name that nobody resolves or a TLS handshake that nobody answers may take a minute.
+    asyncio takes no other executor than a ThreadPoolExecutor, and that one joins its threads.
+    """
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> "Future[T]":
+        future: Future[T] = Future()
+        future.set_running_or_notify_cancel()
+
+        def work() -> None:
+            try:
+                result = fn(*args, **kwargs)
+            except BaseException as exc:  # noqa: BLE001 - it is who waits that is to be told
+                future.set_exception(exc)
+            else:
+                future.set_result(result)
+
+        threading.Thread(target=work, daemon=True).start()
+        return future
+
+
 def serve(reread: Callable[[], Config], settings: Config, snapshot: Snapshot) -> int:
     """Run the daemon to its end; the exit code."""
 
     async def main() -> None:
+        asyncio.get_running_loop().set_default_executor(_Daemons())
         await App(settings, reread).run(snapshot)
 
     try:

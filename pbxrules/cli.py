@@ -13,10 +13,13 @@ from pbxrules.errors import Problem, ProblemsError, StoreError
 
 if TYPE_CHECKING:
     from pbxrules.config import Config
+    from pbxrules.loading import Snapshot
 
 KINDS = ("ring", "alert", "answer", "bye", "call_failed", "transfer", "extension_status", "cdr")
 GOOD, BAD, UNUSABLE = 0, 1, 2
 """Exit codes: it worked · it did not · the command or a file can't be used."""
+
+NO_BROKER = "rules have mqtt actions, and no broker is configured (mqtt.url, or serve --mqtt URL)"
 
 Options = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -78,13 +81,24 @@ def _reread(
 ) -> "Callable[[], Config]":
     from pbxrules import config as configuration
 
+    given = _given(flags)
+    return lambda: configuration.load(config, os.environ, given, with_secrets=with_secrets)
+
+
+def _given(flags: Mapping[str, Any]) -> dict[tuple[str | int, ...], Any]:
+    """The flags that were given, by their path in the configuration."""
     paths: dict[str, tuple[str | int, ...]] = {"mqtt": ("mqtt", "url")}
-    given: dict[tuple[str | int, ...], Any] = {
+    return {
         paths.get(name, (name,)): list(value) if isinstance(value, tuple) else value
         for name, value in flags.items()
         if value
     }
-    return lambda: configuration.load(config, os.environ, given, with_secrets=with_secrets)
+
+
+def _lacks_broker(settings: "Config", snapshot: "Snapshot") -> bool:
+    """Whether rules send messages that nobody will take."""
+    steps = (step for rule in snapshot.ruleset.rules for step in rule.program.steps)
+    return "url" not in settings.mqtt and any(step.verb == "mqtt" for step in steps)
 
 
 def _print_problems(problems: Iterable[Problem], *, err: bool = True) -> None:
@@ -102,6 +116,8 @@ def serve(config: Path | None, **flags: Any) -> None:
 
     SIGHUP reads rules and schemas anew; if anything is wrong, nothing changes.
     """
+    import logging
+
     from pbxrules import app, logs
 
     settings = _settings(config, with_secrets=True, **flags)
@@ -111,30 +127,35 @@ def serve(config: Path | None, **flags: Any) -> None:
         _print_problems(exc.problems)
         sys.exit(UNUSABLE)
     logs.start(settings.log_level, settings.log_format)
+    if _lacks_broker(settings, snapshot):
+        logging.getLogger("pbxrules").warning(NO_BROKER)
     sys.exit(app.serve(_reread(config, flags), settings, snapshot))
 
 
 @main.command(epilog="Example: pbxrules check rules/night.yaml")
-@_settings_options("config")
+@_settings_options("config", "rules")
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
-def check(config: Path | None, paths: tuple[Path, ...]) -> None:
+def check(config: Path | None, rules: str | None, paths: tuple[Path, ...]) -> None:
     """Say what is wrong with rule files (those of the configuration, unless PATHS are given).
 
     Exits with 0 if all is well, 1 with problems, 2 if a file or the configuration can't be read.
     """
     from pbxrules import loading
 
-    settings = _settings(config)
+    settings = _settings(config, rules=rules)
     try:
         language = loading.language(
             schemas=settings.schemas, variables=settings.variables, secrets=settings.secrets
         )
-        folders = paths or (settings.rules,)
-        files = [
-            file
-            for path in folders
-            for file in (loading.rule_files(path) if path.is_dir() or not paths else [path])
-        ]
+        files: list[Path] = []
+        for path in paths or (settings.rules,):
+            # Not Path's own, which raises where a folder above can't be entered.
+            if not paths or os.path.isdir(path):  # noqa: PTH112
+                files += loading.rule_files(path)
+            elif loading.holds_tests(path):
+                click.echo(f"{path}: holds tests, no rules: skipped", err=True)
+            else:
+                files.append(path)
         snapshot = loading.load(files, language)
     except ProblemsError as exc:
         _print_problems(exc.problems, err=False)
@@ -142,9 +163,11 @@ def check(config: Path | None, paths: tuple[Path, ...]) -> None:
         sys.exit(UNUSABLE if unreadable else BAD)
     ruleset = snapshot.ruleset
     off = f", {ruleset.disabled} disabled" if ruleset.disabled else ""
-    rules = len(ruleset.rules)
-    verb = "is" if rules == 1 else "are"
-    click.echo(f"{_count(rules, 'rule')} in {_count(len(files), 'file')} {verb} good{off}")
+    count = len(ruleset.rules)
+    verb = "is" if count == 1 else "are"
+    click.echo(f"{_count(count, 'rule')} in {_count(len(files), 'file')} {verb} good{off}")
+    if _lacks_broker(settings, snapshot):
+        click.echo(f"warning: {NO_BROKER}", err=True)
 
 
 def _count(number: int, noun: str) -> str:
@@ -183,6 +206,9 @@ def send(
 
     if (kind is None) == (file is None):
         raise click.UsageError(f"give a KIND ({', '.join(KINDS)}) or --file")
+    beside = [f"--{name.replace('_', '-')}" for name, value in told.items() if value is not None]
+    if file and beside:
+        raise click.UsageError(f"--file is the whole report: {', '.join(beside)} can't change it")
     if url is None:
         host, port = _settings(config).listen[0]
         url = sending.url_of(host, port)
@@ -200,23 +226,21 @@ def send(
 
 
 @main.command(epilog="Example: pbxrules demo --once")
-@_settings_options("rules", "mqtt")
-@click.option(
-    "--listen",
-    default="127.0.0.1:8080",
-    show_default=True,
-    metavar="HOST:PORT",
-    help="Where reports come in.",
-)
+@_settings_options("config", "listen", "rules", "mqtt")
 @click.option("--once", is_flag=True, help="End when all has arrived; 0 only if it has.")
-def demo(**flags: Any) -> None:
+def demo(
+    config: Path | None,
+    once: bool,  # noqa: FBT001 - click gives it so
+    **flags: Any,
+) -> None:
     """Play six real calls to the example rules, and show what comes of them.
 
-    Needs nothing: without --mqtt it brings a broker of its own.
+    Needs nothing: where no broker is configured it brings one of its own. Rules that are
+    configured play instead of the examples; what it keeps is gone at its end.
     """
     from pbxrules import demo as playing
 
-    sys.exit(playing.run(**flags))
+    sys.exit(playing.run(config, _given(flags), once=once))
 
 
 @main.command(epilog="Example: pbxrules schema event ring > ring.schema.json")

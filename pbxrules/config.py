@@ -4,8 +4,9 @@ Every key is also a variable: ``mqtt.url`` is ``PBXRULES_MQTT_URL``.
 """
 
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -68,6 +69,7 @@ def load(
     environment: Mapping[str, str],
     flags: Mapping[Keys, Any] | None = None,
     *,
+    defaults: Mapping[str, Any] | None = None,
     with_secrets: bool = True,
 ) -> Config:
     """The configuration of *file* (or the default one, if it is there), variables and flags.
@@ -76,6 +78,7 @@ def load(
         file: As given by ``--config``; None: ``PBXRULES_CONFIG``, else ``DEFAULT_FILE``.
         environment: Such as ``os.environ``.
         flags: Values that win, by their path: ``{("mqtt", "url"): …}``.
+        defaults: Values for keys of the top that nobody else gives.
         with_secrets: Find the values of secrets.  Only who sends them needs them; the
             person who checks the rules may not even read them.
 
@@ -88,7 +91,7 @@ def load(
     document: Document | None = None
     if file is not None:
         document = _read(file)
-        problems += document.problems
+        problems += map(_discreet, document.problems)
         value = dict(document.value) if isinstance(document.value, dict) else {}
         _make_absolute(value, file.parent.absolute())
         if document.value is not None and not isinstance(document.value, dict):
@@ -99,6 +102,7 @@ def load(
         places[path] = Location(f"--{path[0]}", 0, 0)
         if _is_utf8(flag, places[path], problems):
             _put(value, path, flag)
+    value = {**(defaults or {}), **value}
     told = {problem.where for problem in problems}
     problems += [p for p in _mismatches(value, document, places) if p.where not in told]
     if problems:
@@ -106,6 +110,12 @@ def load(
     if not with_secrets:
         value = _without_secrets(value)
     return _config(value, file, environment, lambda path: _place(path, document, places))
+
+
+def _discreet(problem: Problem) -> Problem:
+    """*problem* of YAML without the text that its hint may quote: it may be a password."""
+    quotes = re.search("write [\"']", problem.hint)
+    return replace(problem, hint="put the value in quotes") if quotes else problem
 
 
 def _without_secrets(value: Mapping[str, Any]) -> dict[str, Any]:
@@ -217,7 +227,7 @@ def _parsed(path: Keys, text: str, where: Location, problems: list[Problem]) -> 
     document = read(text, file=where.file)
     if "string" in kinds and document.problems:
         return text  # no list, but an address such as [::1]:8080
-    problems.extend(document.problems)
+    problems.extend(map(_discreet, document.problems))
     return document.value
 
 
@@ -330,7 +340,7 @@ def _port_problems(url: str, where: Location) -> Iterator[Problem]:
     try:
         _ = urlsplit(url).port
     except ValueError:
-        yield Problem(where, "wrong-value", f"'{url}': a port is a number to 65535")
+        yield Problem(where, "wrong-value", "its port is not a number to 65535")
 
 
 def _zone_problems(zone: str, where: Location) -> Iterator[Problem]:

@@ -6,10 +6,12 @@ import logging
 import os
 import queue
 import socket
+import ssl
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -27,6 +29,7 @@ from pbxrules.config import Config
 from pbxrules.errors import ProblemsError, StoreError
 from pbxrules.loading import Snapshot
 from pbxrules.model import GiveUp
+from pbxrules.schema import Path as Keys
 from pbxrules.showing import event_lines, is_owed
 from pbxrules.store import reading
 from pbxrules.store.reading import EventRecord
@@ -41,14 +44,19 @@ class DemoError(Exception):
     """The demo can't go on; the message says why and what to do."""
 
 
-def run(*, listen: str, rules: str | None, mqtt: str | None, once: bool) -> int:
-    """Play the demo; the exit code: 0 if every message that the rules owe has arrived."""
+def run(file: Path | None, flags: Mapping[Keys, Any], *, once: bool) -> int:
+    """Play the demo; the exit code: 0 if every message that the rules owe has arrived.
+
+    Args:
+        file: The configuration, as ``config.load`` takes it, and *flags* too.
+        once: Not to stay when the six calls are played.
+    """
     console = Console(highlight=False, soft_wrap=True)
     logs.start("warning", "logfmt")
     logging.getLogger("amqtt").setLevel(logging.CRITICAL)
     try:
         with tempfile.TemporaryDirectory(prefix="pbxrules-demo-") as state:
-            return asyncio.run(_Demo(console, listen, rules, mqtt, Path(state)).play(once=once))
+            return asyncio.run(_Demo(console, file, flags, Path(state)).play(once=once))
     except ProblemsError as exc:
         sys.stderr.write(f"{exc}\n")
         return 2
@@ -59,37 +67,34 @@ def run(*, listen: str, rules: str | None, mqtt: str | None, once: bool) -> int:
 
 class _Demo:
     def __init__(
-        self, console: Console, listen: str, rules: str | None, mqtt: str | None, state: Path
+        self, console: Console, file: Path | None, flags: Mapping[Keys, Any], state: Path
     ) -> None:
         self._console = console
-        self._listen = listen
-        self._rules = rules or str(shipped.folder("rules"))
-        self._mqtt = mqtt or os.environ.get("PBXRULES_MQTT_URL")
+        self._file = file
+        self._flags = {**flags, ("state",): str(state)}
         self._state = state
         self._shown = 0
 
     async def play(self, *, once: bool) -> int:
         async with contextlib.AsyncExitStack() as stack:
-            url = self._mqtt
-            if not url:
+            # Our own broker needs no secret of an installation's.
+            settings = self._settings(with_secrets=False)
+            own = "url" not in settings.mqtt
+            if own:
                 url = await stack.enter_async_context(_own_broker())
-            flags: dict[tuple[str | int, ...], str] = {
-                ("listen",): self._listen,
-                ("rules",): self._rules,
-                ("state",): str(self._state),
-                ("mqtt", "url"): url,
-            }
-            if not self._mqtt:
-                flags["mqtt", "protocol"] = "3.1.1"  # all that our own broker knows
-            # Our own broker and rules need no secret of an installation's.
-            settings = config.load(None, os.environ, flags, with_secrets=bool(self._mqtt))
+                # The version is all that our own broker knows.
+                told = {"url": url, "protocol": "3.1.1"}
+                settings = replace(settings, mqtt=told)
+            else:
+                settings = self._settings(with_secrets=True)
             snapshot = load_snapshot(settings)
             app = App(settings, lambda: settings)
             daemon = asyncio.create_task(app.run(snapshot))
-            await _until_ready(app, daemon, self._listen)
+            await _until_ready(app, daemon, settings.listen)
             try:
                 subscriber = stack.enter_context(_Subscriber(settings))
-                await _connected(app, subscriber, url)
+                await _connected(app, subscriber, settings.mqtt["url"])
+                self._introduce(settings, snapshot, own=own)
                 missing = await self._six(app, settings, snapshot, subscriber)
                 if not once:
                     await self._stay(app, daemon, subscriber)
@@ -98,6 +103,17 @@ class _Demo:
                 await daemon
         return 1 if missing else 0
 
+    def _settings(self, *, with_secrets: bool) -> Config:
+        examples = {"rules": str(shipped.folder("rules"))}
+        return config.load(
+            self._file, os.environ, self._flags, defaults=examples, with_secrets=with_secrets
+        )
+
+    def _introduce(self, settings: Config, snapshot: Snapshot, *, own: bool) -> None:
+        rules = f"with {len(snapshot.ruleset.rules)} rules of {settings.rules}"
+        broker = settings.mqtt["url"] + (", our own" if own else "")
+        self._say(("pbxrules ", "bold"), f"{rules}, broker {broker}\n")
+
     def _say(self, *pieces: tuple[str, str] | str) -> None:
         self._console.print(Text.assemble(*pieces))
 
@@ -105,9 +121,6 @@ class _Demo:
         self, app: App, settings: Config, snapshot: Snapshot, subscriber: "_Subscriber"
     ) -> int:
         """Play the PBX's six reports; how many messages did not arrive."""
-        rules = len(snapshot.ruleset.rules)
-        broker = settings.mqtt["url"] + ("" if self._mqtt else ", our own")
-        self._say(("pbxrules ", "bold"), f"with {rules} rules of {self._rules}, broker {broker}\n")
         fired = arrived = owed = 0
         for path in sorted(shipped.folder("openvox").glob("*.http")):
             sent = path.read_bytes()
@@ -197,7 +210,9 @@ def expected(record: EventRecord, snapshot: Snapshot, settings: Config) -> Itera
                 yield delivery.args["topic"], payload_bytes(delivery.args.get("payload")).decode()
 
 
-async def _until_ready(app: App, daemon: "asyncio.Task[None]", listen: str) -> None:
+async def _until_ready(
+    app: App, daemon: "asyncio.Task[None]", listen: tuple[tuple[str, int], ...]
+) -> None:
     ready = asyncio.create_task(app.ready.wait())
     await asyncio.wait([ready, daemon], return_when=asyncio.FIRST_COMPLETED)
     if ready.done():
@@ -206,8 +221,9 @@ async def _until_ready(app: App, daemon: "asyncio.Task[None]", listen: str) -> N
     try:
         await daemon
     except OSError as exc:
+        where = ", ".join(f"[{host}]:{n}" if ":" in host else f"{host}:{n}" for host, n in listen)
         raise DemoError(
-            f"{listen} can't be listened on: {exc.strerror}\n"
+            f"{where} can't be listened on: {exc.strerror}\n"
             "Choose another: pbxrules demo --listen 127.0.0.1:8081\n"
             '            or: make run ARGS="--listen 127.0.0.1:8081"'
         ) from exc
@@ -233,10 +249,19 @@ class _Subscriber:
         self.subscribed = False
 
     def __enter__(self) -> Self:
-        url = urlsplit(self._settings.url)
-        self._client = paho.Client(CallbackAPIVersion.VERSION2)
-        if self._settings.username is not None:
-            self._client.username_pw_set(self._settings.username, self._settings.password)
+        settings = self._settings
+        url = urlsplit(settings.url)
+        self._client = paho.Client(
+            CallbackAPIVersion.VERSION2,
+            protocol=paho.MQTTv5 if settings.protocol == "5" else paho.MQTTv311,
+            transport="websockets" if url.scheme in ("ws", "wss") else "tcp",
+        )
+        if settings.username is not None:
+            self._client.username_pw_set(settings.username, settings.password)
+        if url.scheme in ("mqtts", "wss"):
+            self._client.tls_set_context(ssl.create_default_context(cafile=settings.ca))
+        if url.scheme in ("ws", "wss"):
+            self._client.ws_set_options(path=url.path or "/mqtt")
         self._client.on_connect = lambda client, *_: client.subscribe("#", qos=1)
         self._client.on_subscribe = self._on_subscribe
         self._client.on_message = self._on_message

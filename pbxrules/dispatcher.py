@@ -15,6 +15,8 @@ import itertools
 import logging
 import math
 import random
+import re
+import traceback
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -45,6 +47,8 @@ TOLD = frozenset({"log"})
 """Verbs that tell people: they get the names of secrets, not their values."""
 SWEEP_S = 1.0
 """How often what waits is looked through for what has expired."""
+CUT_OFF_S = 2.0
+"""What is cut off at the end gets this to let go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,8 +213,12 @@ class Dispatcher:
         line.loading = False
         if self._stopping or reading.cancelled():
             return
-        if isinstance(reading.exception(), StoreError):
-            logger.error("can't read what is owed", extra={"fields": {"why": reading.exception()}})
+        if (trouble := reading.exception()) is not None:
+            logger.error(
+                "can't read what is owed",
+                extra={"fields": {"why": str(trouble)}},
+                exc_info=None if isinstance(trouble, StoreError) else trouble,
+            )
             for held in cold:
                 self._place(held, self._now().uptime_s + SWEEP_S)
             return
@@ -228,8 +236,9 @@ class Dispatcher:
     def _take_back(self, held: _Held, loaded: LoadedRun, now: Moment) -> None:
         try:
             program = self._program_of(loaded)
-        except ValueError as exc:
-            self._end_unknown(held, loaded, str(exc))
+        except Exception as exc:  # noqa: BLE001 - what one run is of harms no other
+            why = str(exc) if isinstance(exc, ValueError) else f"a defect: {exc!r}"
+            self._end_unknown(held, loaded, why)
             return
         held.whole = whole = Whole(loaded.run, loaded.event, program)
         self._hot += 1
@@ -285,23 +294,34 @@ class Dispatcher:
         if runs.expired(whole.run, now):
             self._expire(held, whole, now)
             return
-        delivery = runs.delivery(
-            whole.run,
-            whole.program,
-            whole.event,
-            secrets=_names(self._secrets()) if whole.run.verb in TOLD else self._secrets(),
-            store_id=self._store.id,
-            now=now,
-        )
+        delivery = self._delivery(whole, now)
         run = runs.tried_once(whole.run)
         held.whole = whole = Whole(run, whole.event, whole.program)
         if isinstance(delivery, GiveUp):
-            self._settle(held, whole, delivery)
+            self._settle(held, whole, _discreet(delivery, self._secrets()))
             return
         attempt = _begun(line.performer, delivery)
         line.under_way[held.id] = attempt
         line.per_rule[held.rule] += 1
         attempt.add_done_callback(lambda done: self._tried(line, held, whole, done))
+
+    def _delivery(self, whole: Whole, now: Moment) -> Delivery | GiveUp:
+        secrets = self._secrets()
+        try:
+            return runs.delivery(
+                whole.run,
+                whole.program,
+                whole.event,
+                secrets=_names(secrets) if whole.run.verb in TOLD else secrets,
+                store_id=self._store.id,
+                now=now,
+            )
+        except Exception as exc:  # noqa: BLE001 - it harms no other run
+            # Where, but not what: that may hold a secret, and is told with the outcome.
+            at = "".join(traceback.format_tb(exc.__traceback__, limit=-1))
+            logger.error("an action can't be filled in", extra={"fields": {"at": at}})  # noqa: TRY400
+            quiet = runs.step_of(whole.run, whole.program).uses_secret
+            return GiveUp(reason=f"a defect: {type(exc).__name__ if quiet else repr(exc)}")
 
     def _tried(
         self, line: _Line, held: _Held, whole: Whole, attempt: "asyncio.Future[Outcome]"
@@ -318,10 +338,12 @@ class Dispatcher:
         if attempt.cancelled():  # the daemon stops: owed still
             return
         broken = attempt.exception()
-        outcome = attempt.result() if broken is None else GiveUp(reason=f"a defect: {broken!r}")
+        quiet = runs.step_of(whole.run, whole.program).uses_secret
+        what = type(broken).__name__ if quiet else repr(broken)
+        outcome = attempt.result() if broken is None else GiveUp(reason=f"a defect: {what}")
         outcome = _discreet(outcome, self._secrets())
         if broken is not None:
-            logger.error("an action broke", exc_info=broken)
+            logger.error("an action broke", exc_info=None if quiet else broken)
         self._settle(held, whole, outcome)
         self.pump(whole.run.verb)
 
@@ -377,7 +399,7 @@ class Dispatcher:
             for task in late:
                 task.cancel()
             if late:
-                await asyncio.wait(late, timeout=grace_s)
+                await asyncio.wait(late, timeout=CUT_OFF_S)
         for line in self._lines.values():
             await line.performer.close()
 
@@ -400,10 +422,12 @@ def _names(secrets: Mapping[str, str]) -> Mapping[str, str]:
 def _discreet(outcome: Outcome, secrets: Mapping[str, str]) -> Outcome:
     """*outcome*, with the names of secrets in place of their values."""
     said = outcome.detail if isinstance(outcome, Done) else outcome.reason
-    hidden = said
-    for name, words in _names(secrets).items():
-        if secrets[name] and secrets[name] in hidden:
-            hidden = hidden.replace(secrets[name], words)
+    words = {secrets[name]: word for name, word in _names(secrets).items() if secrets[name]}
+    if not words:
+        return outcome
+    # The longest first, and all at once: one may be a part of another, or of a name.
+    anyone = "|".join(map(re.escape, sorted(words, key=len, reverse=True)))
+    hidden = re.sub(anyone, lambda found: words[found[0]], said)
     if hidden == said:
         return outcome
     if isinstance(outcome, Done):

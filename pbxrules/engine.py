@@ -33,8 +33,11 @@ def decide(ruleset: RuleSet, event: Event) -> Decision:
 
 def _first_missed(trigger: Trigger, event: Event) -> tuple[str, str] | None:
     for test in trigger.tests:
-        if not test.holds(value_of(event, test.field)):
-            return test.field, test.wanted
+        try:
+            if not test.holds(value_of(event, test.field)):
+                return test.field, test.wanted
+        except Exception as exc:  # noqa: BLE001 - a defect of one test keeps no other rule from its call
+            return test.field, f"a test that does not break: {exc!r}"
     return None
 
 

@@ -51,7 +51,7 @@ class Intake:
         self._clock = clock
         self._next_id = store.next_event_id
         self._resends = Resends()
-        self._waiting: dict[int, list[Reply]] = {}
+        self._waiting: dict[int, tuple[Seen, list[Reply]]] = {}
         """Who waits for the commit of an event: its sender, then those of its resends."""
         for seen in store.seen(now=clock.now()):
             self._resends.add(
@@ -87,7 +87,7 @@ class Intake:
             raise
         subject = resends.subject(event)
         if subject is not None:
-            seen = self._resends.find_status(subject, digest, now)
+            seen = self._resends.find_status(subject, digest)
             if seen is not None:
                 self._take_again(seen, now, reply)
                 return
@@ -140,7 +140,7 @@ class Intake:
             last_seen=now,
         )
         self._resends.add(seen)
-        self._waiting[event_id] = [reply]
+        self._waiting[event_id] = seen, [reply]
         accepted = Accepted(
             id=event_id,
             event=event,
@@ -173,18 +173,15 @@ class Intake:
         begun: list[tuple[Run, Rule]],
         fate: StoreError | None,
     ) -> None:
-        replies = self._waiting.pop(accepted.id)
         if fate is not None:
-            # It was never seen: the PBX will send it again, and then it is new.
-            self._resends.forget(seen)
-            self._store.recover()
+            self._recover_from(fate)
             logger.error("report not written", extra={"fields": {"why": str(fate)}})
         else:
             self._resends.settle(seen)
             # The lamp first: the PBX does not mind to wait, and nor does the log.
             for run, rule in begun:
                 self._dispatcher.hold(run, accepted.event, rule.program)
-        for place, reply in enumerate(replies):
+        for place, reply in enumerate(self._waiting.pop(accepted.id)[1]):
             reply(_receipt(seen, duplicate=place > 0) if fate is None else fate)
         if fate is None:
             _log(accepted)
@@ -192,21 +189,25 @@ class Intake:
     def _take_again(self, seen: Seen, now: Moment, reply: Reply) -> None:
         waiting = self._waiting.get(seen.id)
         if waiting is not None:
-            waiting.append(reply)
-            # Over a restart, too, the span counts from when the PBX asked last.
-            self._store.put(SeenAgain(event_id=seen.id, at=now), self._recover_from)
-            return
+            waiting[1].append(reply)
 
         def written(fate: StoreError | None) -> None:
             self._recover_from(fate)
-            reply(_receipt(seen, duplicate=True) if fate is None else fate)
+            if fate is None:
+                self._resends.again(seen, now)
+            if waiting is None:
+                reply(_receipt(seen, duplicate=True) if fate is None else fate)
 
         self._store.put(SeenAgain(event_id=seen.id, at=now), written)
 
     def _recover_from(self, fate: StoreError | None) -> None:
-        """Let the store go on after a loss that nothing here rests on."""
-        if fate is not None:
-            self._store.recover()
+        """Let the store go on after a loss: what waited fails too, so it was never seen.
+
+        The PBX will send it again, and then it is new.
+        """
+        if fate is not None and self._store.recover():
+            for seen, _ in self._waiting.values():
+                self._resends.forget(seen)
 
 
 def _receipt(seen: Seen, *, duplicate: bool) -> Receipt:

@@ -15,6 +15,7 @@ from pbxrules.store import LoadedRun
 from pbxrules.yamlsource import Document, read
 
 MAX_BYTES = 1 << 20
+FOLDER = "say where the rules are: --rules DIR, or the key 'rules' of the configuration"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,19 +77,30 @@ def language(
     )
 
 
-def _unreadable(path: Path, why: str) -> ProblemsError:
-    return ProblemsError([Problem(Location(str(path)), "unreadable", why)])
+def _unreadable(path: Path, why: str, hint: str = "") -> ProblemsError:
+    return ProblemsError([Problem(Location(str(path), 0, 0), "unreadable", why, hint)])
 
 
 def rule_files(folder: Path) -> list[Path]:
     """The rule files of a folder, sorted; its ``*.test.yaml`` hold tests, no rules.
 
+    Those misnamed ``*.yml`` are among them: ``load`` refuses them.
+
     Raises:
-        ProblemsError: There is no such folder.
+        ProblemsError: There is no such folder, or it can't be listed.
     """
-    if not folder.is_dir():
-        raise _unreadable(folder, "there is no such folder")
-    return sorted(p for p in folder.glob("*.yaml") if not p.name.endswith(".test.yaml"))
+    try:
+        found = sorted(folder.iterdir())
+    except FileNotFoundError:
+        raise _unreadable(folder, "there is no such folder", FOLDER) from None
+    except OSError as exc:
+        raise _unreadable(folder, why_unreadable(exc), FOLDER) from exc
+    return [path for path in found if path.suffix in (".yaml", ".yml") and not holds_tests(path)]
+
+
+def holds_tests(path: Path) -> bool:
+    """Whether a file holds tests of rules, no rules."""
+    return path.name.endswith(".test.yaml")
 
 
 def load(files: Iterable[Path], language: Language) -> Snapshot:
@@ -100,6 +112,11 @@ def load(files: Iterable[Path], language: Language) -> Snapshot:
     documents: list[Document] = []
     problems: list[Problem] = []
     for path in files:
+        if path.suffix == ".yml":
+            hint = f"rename it to {path.stem}.yaml"
+            where = Location(str(path), 0, 0)
+            problems.append(Problem(where, "wrong-suffix", "rule files end in .yaml", hint))
+            continue
         try:
             documents.append(read(_text(path), file=str(path)))
         except (OSError, UnicodeDecodeError) as exc:

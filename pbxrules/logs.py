@@ -9,7 +9,6 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Mapping
 from typing import TextIO
 
 from pbxrules.clock import iso
@@ -31,15 +30,13 @@ def escape(text: str) -> str:
     )
 
 
-_PLAIN = re.compile(r"[!#-<>-\[\]-~]+")
+_is_plain = re.compile(r"[!#-<>-\[\]-~]+").fullmatch
 """ASCII without space, quote, ``=`` and backslash."""
 
 
 def _logfmt_value(value: object) -> str:
     text = ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-    if _PLAIN.fullmatch(text):
-        return text
-    return '"' + escape(text).replace('"', '\\"') + '"'
+    return text if _is_plain(text) else '"' + escape(text).replace('"', '\\"') + '"'
 
 
 class Formatter(logging.Formatter):
@@ -60,24 +57,26 @@ class Formatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The line, without its end."""
-        fields: dict[str, object] = {}
-        if self._time:
-            fields["time"] = iso(record.created)
-        fields["level"] = record.levelname.lower()
-        fields["msg"] = record.getMessage()
-        fields |= getattr(record, "fields", {})
+        told: dict[str, object] = {"msg": record.getMessage(), **getattr(record, "fields", {})}
         if record.name != "pbxrules" and not record.name.startswith("pbxrules."):
-            fields["logger"] = record.name
+            told["logger"] = record.name
         if record.exc_info and record.exc_info[0] is not None:
-            fields["trace"] = self.formatException(record.exc_info)
+            told["trace"] = self.formatException(record.exc_info)
         prefix = f"<{PRIORITIES.get(record.levelno, 6)}>" if self._priority else ""
-        return prefix + self._line(fields)
-
-    def _line(self, fields: Mapping[str, object]) -> str:
+        time = iso(record.created) if self._time else ""
+        level = record.levelname.lower()
         if self._form == "json":
+            first = {"time": time} if time else {}
             # As ASCII: what a terminal or a log's reader might obey is escaped.
-            return json.dumps(fields, default=str)
-        return " ".join(f"{name}={_logfmt_value(value)}" for name, value in fields.items())
+            return prefix + json.dumps({**first, "level": level, **told}, default=str)
+        line = f"{prefix}time={time} level={level}" if time else f"{prefix}level={level}"
+        # One line for each report: this loop is a tenth of all the time that a report takes.
+        for name, value in told.items():
+            if type(value) is str and _is_plain(value):
+                line += f" {name}={value}"
+            else:
+                line += f" {name}={_logfmt_value(value)}"
+        return line
 
 
 def start(level: str, style: str, stream: TextIO | None = None) -> None:

@@ -97,6 +97,8 @@ class Step:
     expires_s: float | None
     """None: never."""
     continue_on_error: bool
+    uses_secret: bool
+    """A template of its arguments names a secret."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,6 +198,8 @@ class Delivery:
     timeout_s: float
     left_s: float | None
     """What is left of ``expires``; None: never expires."""
+    uses_secret: bool = False
+    """Nothing of what a command prints or a target answers may be kept: it may repeat one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

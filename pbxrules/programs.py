@@ -6,18 +6,39 @@ is found after a restart goes on with the program it began with.
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from posixpath import basename
 from typing import Any
 
 from pbxrules.language import Language, duration_s
 from pbxrules.model import Program, Retry, Step
 from pbxrules.schema import Path
-from pbxrules.template import Context, TemplateError, TemplateProblem, compile_tree, rule_vars
+from pbxrules.template import (
+    Context,
+    Names,
+    RenderError,
+    Scope,
+    TemplateError,
+    TemplateProblem,
+    Tree,
+    compile_template,
+    compile_tree,
+    rule_vars,
+)
 from pbxrules.yamlsource import Document
 
 DEFAULT_EXPIRES = "60s"
 DEFAULT_TIMEOUT = "10s"
+
+SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh"})
+"""Programs that run their first argument behind ``-c``, or the file that it names, as code."""
+WRAPPERS = frozenset({"env", "busybox"})
+"""Programs that run the one that their arguments name."""
+USE_TEXT = 'write shell: "…" as one text, with "$PBX_CALLER" in it'
+_TEMPLATE = re.compile(r"\{\{-?\s*\w|\{%")
+"""Not ``{{.Names}}``, which docker and its like take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +167,7 @@ def _compiled_step(
             faults.append(Fault((*path, key), "unknown-key", message))
     args = verb.arguments(step)
     names = language.names(source["variables"])
+    before = len(faults)
     for name, context in verb.templates.items():
         if name in args:
             at = (*path, *(verb.path_of(name, step) or ()))
@@ -155,7 +177,89 @@ def _compiled_step(
                 faults.extend(_template_fault(problem, at) for problem in exc.problems)
             else:
                 used.update(_variables_used(args[name].uses))
+    if verb.name == "shell" and len(faults) == before:
+        faults.extend(_shell_faults(step, path, names, source["variables"]))
     return _step(verb.name, args, step, source, language)
+
+
+def _shell_faults(
+    step: Mapping[str, Any], path: Path, names: Names, variables: Mapping[str, Any]
+) -> Iterator[Fault]:
+    """Where text of a call would be run, or be taken for a template and is none."""
+    for key in ("shell", "cwd"):
+        text = step.get(key)
+        if isinstance(text, str) and _TEMPLATE.search(text):
+            yield Fault((*path, key), "shell-template", *_NO_TEMPLATE[key])
+    if isinstance(step["shell"], str):
+        return
+    written = step["shell"]
+    words = [_rule_text(word, names, variables) for word in written]
+    place = _program_place(written, words)
+    program = words[place]
+    if program is None:
+        message = "a template of the event can't say which program runs"
+        yield Fault((*path, "shell", place), "program-template", message, "write its name")
+    elif any(basename(word) in SHELLS for word in program.split()):
+        code = _code_place(words, place + 1)
+        if code is None or words[code] is None:
+            what = "the event on its stdin" if code is None else "this template"
+            message = f"'{program}' would run {what} as code"
+            yield Fault((*path, "shell", code or place), "shell-code", message, USE_TEXT)
+
+
+_NO_TEMPLATE = {
+    "shell": ("a shell text takes no templates", 'write "$PBX_CALLER"'),
+    "cwd": ("'cwd' takes no templates", "write the folder"),
+}
+
+
+def _rule_text(word: str, names: Names, variables: Mapping[str, Any]) -> str | None:
+    """What an argument is if the rule alone says it; None where the event has a say."""
+    if "{" not in word:
+        return word
+    template = compile_template(word, Context.ARGUMENT, names)
+    if not all(name.startswith("vars.") for name in template.uses):
+        return None
+    try:
+        return str(template.render(Scope(vars=rule_vars(variables))))
+    except RenderError:
+        return None
+
+
+def _program_place(written: Sequence[str], words: Sequence[str | None]) -> int:
+    """The place of the program that runs in the end: behind ``env A=b``, ``busybox``."""
+    place = 0
+    while basename(words[place] or "") in WRAPPERS:
+        following = place + 1
+        while following < len(words):
+            word = words[following]
+            if word is None and "=" not in written[following].partition("{{")[0]:
+                break
+            if word is not None and not (word.startswith("-") or "=" in word):
+                break
+            following += 2 if word in ("-u", "-C", "--unset", "--chdir") else 1
+        if following >= len(words):
+            break
+        place = following
+    return place
+
+
+def _code_place(words: Sequence[str | None], start: int) -> int | None:
+    """The place of a shell's first argument that is no option: code, or a file of it."""
+    place = start
+    while place < len(words):
+        word = words[place]
+        if word in ("-", "--"):
+            place += 1
+            break
+        if word is None or word[:1] not in ("-", "+"):
+            break
+        if word.startswith("--"):
+            takes_value = word in ("--rcfile", "--init-file")
+        else:
+            takes_value = "o" in word.lower()
+        place += 1 + takes_value
+    return place if place < len(words) else None
 
 
 def _template_fault(problem: TemplateProblem, path: Path) -> Fault:
@@ -200,6 +304,12 @@ def _step(
         ),
         expires_s=None if expires == "never" else duration_s(expires),
         continue_on_error=step.get("continue_on_error", False),
+        uses_secret=any(
+            name.startswith("secret.")
+            for value in args.values()
+            if isinstance(value, Tree)
+            for name in value.uses
+        ),
     )
 
 

@@ -57,23 +57,26 @@ class Resends:
         self._statuses: OrderedDict[str, Seen] = OrderedDict()
 
     def find(self, digest: bytes, now: Moment) -> Seen | None:
-        """The accepted report that these bytes repeat; it counts as seen *now*."""
+        """The accepted report that these bytes repeat."""
         for span, reports in self._by_span.items():
             seen = reports.get(digest)
             if seen is not None and now.since(seen.last_seen) < span:
-                seen.last_seen = now
-                reports.move_to_end(digest)
                 return seen
         return None
 
-    def find_status(self, subject: str, digest: bytes, now: Moment) -> Seen | None:
+    def find_status(self, subject: str, digest: bytes) -> Seen | None:
         """As ``find``, for the status of an extension: only its last one is repeated."""
         seen = self._statuses.get(subject)
-        if seen is None or seen.digest != digest:
-            return None
+        return None if seen is None or seen.digest != digest else seen
+
+    def again(self, seen: Seen, now: Moment) -> None:
+        """A resend of *seen* is on disk: its span counts from *now*."""
         seen.last_seen = now
-        self._statuses.move_to_end(subject)
-        return seen
+        if seen.subject is not None:
+            if self._statuses.get(seen.subject) is seen:
+                self._statuses.move_to_end(seen.subject)
+        elif self._by_span[seen.resend_s].get(seen.digest) is seen:
+            self._by_span[seen.resend_s].move_to_end(seen.digest)
 
     def add(self, seen: Seen) -> None:
         """Remember an accepted report, and forget those that are too old or too many."""

@@ -96,6 +96,7 @@ def delivery(
         attempt=run.attempt + 1,
         timeout_s=step.timeout_s,
         left_s=None if run.expires_s is None else run.expires_s - now.since(run.due),
+        uses_secret=step.uses_secret,
     )
 
 

@@ -103,7 +103,10 @@ def _explain(error: Any) -> Iterator[Mismatch]:
     explain = _WORDS.get(str(error.validator))
     if explain is None:
         # jsonschema's own words quote the value, however long it is.
-        yield Mismatch(path=path, code="wrong-value", message=error.message[:MAX_MESSAGE])
+        message = error.message[:MAX_MESSAGE]
+        if _is_secret(error):
+            message = "this value is not what its schema asks for"
+        yield Mismatch(path=path, code="wrong-value", message=message)
         return
     yield from explain(path, error)
 
@@ -124,6 +127,13 @@ def _unknown_keys(path: Path, error: Any) -> Iterator[Mismatch]:
         hint = f"say '{other[key]}'" if key in other else did_you_mean(str(key), known)
         message = f"'{key}' is no key of {_kind(error)}"
         yield Mismatch(path=path, code="unknown-key", message=message, hint=hint, key=str(key))
+
+
+def _not_together(path: Path, error: Any) -> Iterator[Mismatch]:
+    keys = error.validator_value.get("required", ())
+    words = " and ".join(f"'{key}'" for key in keys)
+    message = f"{words} can't both stand in {_kind(error)}"
+    yield Mismatch(path=path, code="two-keys", message=message, key=keys[-1] if keys else None)
 
 
 def _missing_keys(path: Path, error: Any) -> Iterator[Mismatch]:
@@ -157,6 +167,16 @@ def shown(value: Any) -> str:
             return str(value)[:SHOWN]
 
 
+def _quoted(error: Any) -> str:
+    """The value that is wrong; not where it may be a secret, in the right place or not."""
+    return "this value" if _is_secret(error) else shown(error.instance)
+
+
+def _is_secret(error: Any) -> bool:
+    schema: Any = error.schema
+    return isinstance(schema, Mapping) and "x-secret" in schema
+
+
 def _wrong_type(path: Path, error: Any) -> Iterator[Mismatch]:
     wanted = error.validator_value
     names = [wanted] if isinstance(wanted, str) else list(wanted)
@@ -171,7 +191,7 @@ def _wrong_type(path: Path, error: Any) -> Iterator[Mismatch]:
     yield Mismatch(
         path=path,
         code="wrong-type",
-        message=f"{shown(error.instance)} is not {words}",
+        message=f"{_quoted(error)} is not {words}",
         hint=hint,
     )
 
@@ -183,19 +203,19 @@ def _not_listed(path: Path, error: Any) -> Iterator[Mismatch]:
     yield Mismatch(
         path=path,
         code="wrong-value",
-        message=f"{shown(error.instance)} {words}",
+        message=f"{_quoted(error)} {words}",
         hint=did_you_mean(str(error.instance), options),
     )
 
 
 def _not_the_one(path: Path, error: Any) -> Iterator[Mismatch]:
-    message = f"{shown(error.instance)} is not {shown(error.validator_value)}"
+    message = f"{_quoted(error)} is not {shown(error.validator_value)}"
     yield Mismatch(path=path, code="wrong-value", message=message)
 
 
 def _bound(words: str) -> Callable[[Path, Any], Iterator[Mismatch]]:
     def explain(path: Path, error: Any) -> Iterator[Mismatch]:
-        message = f"{shown(error.instance)} {words} {error.validator_value}"
+        message = f"{_quoted(error)} {words} {error.validator_value}"
         if not error.instance and not isinstance(error.instance, int | float):
             text = isinstance(error.instance, str)
             kind = "text" if text else shown(error.instance).removeprefix("a ")
@@ -208,7 +228,7 @@ def _bound(words: str) -> Callable[[Path, Any], Iterator[Mismatch]]:
 def _pattern(path: Path, error: Any) -> Iterator[Mismatch]:
     schema: Any = error.schema
     wanted = schema.get("x-wanted") or f"of the form {error.validator_value}"
-    message = f"{shown(error.instance)} is not {wanted}"
+    message = f"{_quoted(error)} is not {wanted}"
     key = error.instance if "propertyNames" in error.absolute_schema_path else None
     yield Mismatch(path=path, code="wrong-value", message=message, key=key)
 
@@ -217,6 +237,7 @@ _WORDS: Mapping[str, Callable[[Path, Any], Iterator[Mismatch]]] = {
     "additionalProperties": _unknown_keys,
     "unevaluatedProperties": _unknown_keys,
     "required": _missing_keys,
+    "not": _not_together,
     "type": _wrong_type,
     "enum": _not_listed,
     "const": _not_the_one,

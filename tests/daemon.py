@@ -116,6 +116,8 @@ class MemoryStore:
         """Without a change and without anybody to tell: a ``recover``."""
         self._given_out = 0
         self._failed: StoreError | None = None
+        self._told: StoreError | None = None
+        self._recovered: StoreError | None = None
 
     @property
     def next_event_id(self) -> int:
@@ -126,8 +128,12 @@ class MemoryStore:
             self._given_out = change.id
         self._queue(change, settled)
 
-    def recover(self) -> None:
+    def recover(self) -> bool:
+        if self._told is self._recovered:
+            return False
+        self._recovered = self._told
         self._queue(None, None)
+        return True
 
     def barrier(self, settled: Settled) -> None:
         self._queue(None, settled)
@@ -154,6 +160,7 @@ class MemoryStore:
             if settled is not None:
                 told.append((settled, fate))
         for settled, fate in told:
+            self._told = fate or self._told
             settled(fate)
 
     def _keep(self, change: Change) -> None:

@@ -21,6 +21,7 @@ def delivery(
     fields: Mapping[str, FieldValue] | None = None,
     payload: Mapping[str, Any] | None = None,
     timeout_s: float = 20.0,
+    uses_secret: bool = False,
 ) -> Delivery:
     """A first try of *verb*, started by a ring on 101 with *fields* besides."""
     return Delivery(
@@ -31,4 +32,5 @@ def delivery(
         attempt=1,
         timeout_s=timeout_s,
         left_s=None,
+        uses_secret=uses_secret,
     )

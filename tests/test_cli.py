@@ -137,7 +137,34 @@ def test_check_says_that_rules_are_good_and_ends_with_0(rules: Path) -> None:
 
 
 def test_check_of_a_checkout_finds_the_example_rules_good() -> None:
-    assert "are good" in works("check", shipped.folder("rules"))
+    assert "are good" in pbxrules("check", shipped.folder("rules")).stdout
+
+
+def test_messages_without_a_broker_are_warned_of(
+    rules: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (rules / "a.yaml").write_text(rule(actions="[{mqtt: {topic: a}}]"))
+    result = pbxrules("check", rules)
+    assert (result.exit_code, result.stdout) == (0, "1 rule in 1 file is good\n")
+    assert result.stderr == (
+        "warning: rules have mqtt actions, and no broker is configured"
+        " (mqtt.url, or serve --mqtt URL)\n"
+    )
+    monkeypatch.setenv("PBXRULES_MQTT_URL", "mqtt://127.0.0.1")
+    assert works("check", "--rules", rules) == "1 rule in 1 file is good\n"
+
+
+def test_check_skips_tests_with_a_word(rules: Path) -> None:
+    (rules / "a.test.yaml").write_text("tests: []\n")
+    result = pbxrules("check", rules / "a.yaml", rules / "a.test.yaml")
+    assert (result.exit_code, result.stdout) == (0, "1 rule in 1 file is good\n")
+    assert result.stderr == f"{rules}/a.test.yaml: holds tests, no rules: skipped\n"
+
+
+def test_a_secret_that_is_not_configured_is_told_with_what_to_do(rules: Path) -> None:
+    (rules / "a.yaml").write_text(rule(actions="[{log: '{{ secret.ntfy }}'}]"))
+    said = pbxrules("check", rules).stdout
+    assert "'secret' has no 'ntfy' (declare it under 'secrets:' in the configuration)" in said
 
 
 def test_check_prints_each_problem_on_a_line_and_ends_with_1(rules: Path) -> None:
@@ -221,7 +248,12 @@ def test_serve_with_bad_rules_prints_them_and_ends_with_2(rules: Path, tmp_path:
 
 def test_serve_without_a_folder_of_rules_says_so(tmp_path: Path) -> None:
     said = fails(2, "serve", "--rules", tmp_path / "none")
-    assert said == f"{tmp_path}/none:1:1: unreadable: there is no such folder\n"
+    assert said == (
+        f"{tmp_path}/none: unreadable: there is no such folder"
+        " (say where the rules are: --rules DIR, or the key 'rules' of the configuration)\n"
+    )
+    result = pbxrules("check", "--rules", tmp_path / "none")
+    assert (result.exit_code, result.stdout) == (2, said)
 
 
 def test_serve_with_a_bad_flag_names_it(rules: Path) -> None:
@@ -303,6 +335,11 @@ def test_send_sends_a_file_or_stdin_as_it_is(tmp_path: Path) -> None:
 @pytest.mark.parametrize("args", [[], ["ring", "--file", "-"]], ids=["neither", "both"])
 def test_send_takes_a_kind_or_a_file(args: list[str]) -> None:
     assert "give a KIND (ring, alert," in fails(2, "send", *args)
+
+
+def test_send_of_a_file_takes_no_fields_beside_it() -> None:
+    said = fails(2, "send", "--file", "-", "--caller", "1", "--call-id", "2", input=b"{}")
+    assert "--file is the whole report: --caller, --call-id can't change it" in said
 
 
 def test_send_says_what_does_not_fit_together() -> None:

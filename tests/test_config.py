@@ -347,27 +347,27 @@ WANTED_URL = (
         ),
         pytest.param(
             "mqtt: {url: broker.lan}\n",
-            [f"1:13: wrong-value: 'broker.lan' is not {WANTED_URL}"],
+            [f"1:13: wrong-value: this value is not {WANTED_URL}"],
             id="a broker without its scheme",
         ),
         pytest.param(
             "mqtt: {url: 'mqtt://me:secret@h'}\n",
-            [f"1:13: wrong-value: 'mqtt://me:secret@h' is not {WANTED_URL}"],
+            [f"1:13: wrong-value: this value is not {WANTED_URL}"],
             id="a password in the URL",
         ),
         pytest.param(
             "mqtt: {url: 'mqtt://h:x'}\n",
-            ["1:13: wrong-value: 'mqtt://h:x': a port is a number to 65535"],
+            ["1:13: wrong-value: its port is not a number to 65535"],
             id="a broker's port that is none",
         ),
         pytest.param(
             "mqtt: {url: 'mqtt://h:70000'}\n",
-            ["1:13: wrong-value: 'mqtt://h:70000': a port is a number to 65535"],
+            ["1:13: wrong-value: its port is not a number to 65535"],
             id="a broker's port too large",
         ),
         pytest.param(
             "mqtt: {password: hunter2}\n",
-            ["1:18: wrong-type: 'hunter2' is not a mapping"],
+            ["1:18: wrong-type: this value is not a mapping"],
             id="a password in clear",
         ),
         pytest.param(
@@ -390,7 +390,7 @@ WANTED_URL = (
                     " no digit first"
                 ),
                 "1:29: wrong-value: this mapping is empty",
-                "1:36: wrong-value: a mapping has more keys than 1",
+                "1:36: wrong-value: this value has more keys than 1",
                 "1:59: unknown-key: 'vault' is no key of a secret",
             ],
             id="secrets",
@@ -421,7 +421,7 @@ WANTED_URL = (
                 ),
                 (
                     "2:8: alias: '*' without quotes begins an alias in YAML, and none are read here"
-                    ' (write "*r")'
+                    " (put the value in quotes)"
                 ),
             ],
             id="what is no value",
@@ -504,11 +504,11 @@ def test_what_is_no_utf_8_is_refused() -> None:
             ("listen",), ["8080"], "--listen: wrong-value: '8080' is not HOST:PORT", id="listen"
         ),
         pytest.param(
-            ("mqtt", "url"), "h", f"--mqtt: wrong-value: 'h' is not {WANTED_URL}", id="mqtt"
+            ("mqtt", "url"), "h", f"--mqtt: wrong-value: this value is not {WANTED_URL}", id="mqtt"
         ),
         pytest.param(
             ("mqtt", "url"), "mqtt://h:x",
-            "--mqtt: wrong-value: 'mqtt://h:x': a port is a number to 65535",
+            "--mqtt: wrong-value: its port is not a number to 65535",
             id="the broker's port",
         ),
     ],
@@ -602,6 +602,51 @@ def test_a_secret_that_is_no_utf_8_is_told_without_a_byte_of_it(
     (tmp_path / "token").write_bytes(b"s3cr\xff")
     (line,) = told(write(f"secrets: {{a: {{file: {tmp_path}/token}}}}\n"))
     assert line == "conf.yaml:1:14: no-secret: can't read 'token': it is no UTF-8"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "mqtt: {url: 'mqtt://me:hunter2@h'}",
+        "mqtt: {url: 'mqtt://h:hunter2'}",
+        "mqtt: mqtt://me:hunter2@h",
+        "mqtt: {password: hunter2}",
+        "mqtt: {password: *hunter2}",
+        "mqtt: {password: !hunter2 x}",
+        "mqtt: {password: 'a' hunter2}",
+        "mqtt:\n  password: 'a' hunter2",
+        "mqtt:\n  password: a: hunter2",
+        "mqtt: {password: @hunter2}",
+        "mqtt: {password: {{hunter2}}}",
+        "mqtt: {password: {{ hunter2 }}, url: a}",
+        "mqtt: {password: [hunter2]}",
+        "mqtt: {password: {credential: hunter2!}}",
+        "secrets: hunter2",
+        "secrets: {a: hunter2}",
+        "secrets: {a: &hunter2 x}",
+        "secrets: {a: {file: [hunter2]}}",
+        "secrets: {a: #hunter2#}",
+        'secrets: {a: "hunter2\\q"}',
+    ],
+)
+def test_promise_8_no_problem_quotes_a_secret(text: str, write: Write) -> None:
+    assert "hunter2" not in "".join(told(write(f"{text}\n")))
+    key, _, value = text.partition(":")
+    assert "hunter2" not in "".join(told(None, {f"PBXRULES_{key.upper()}": value.strip()}))
+
+
+def test_promise_8_no_problem_quotes_a_secret_of_a_variable_or_flag() -> None:
+    for url in ("mqtt://me:hunter2@h", "mqtt://h:hunter2"):
+        assert "hunter2" not in "".join(told(None, {"PBXRULES_MQTT_URL": url}))
+        assert "hunter2" not in "".join(told(None, {}, {("mqtt", "url"): url}))
+    assert "hunter2" not in "".join(told(None, {"PBXRULES_MQTT_PASSWORD": "hunter2"}))
+
+
+def test_defaults_of_a_command_yield_to_everybody(write: Write) -> None:
+    mine = {"rules": "/mine"}
+    assert load(None, {}, defaults=mine).rules == Path("/mine")
+    assert load(None, {"PBXRULES_RULES": "/env"}, defaults=mine).rules == Path("/env")
+    assert load(write("rules: /file\n"), {}, defaults=mine).rules == Path("/file")
 
 
 def test_who_does_not_ask_for_secrets_needs_none_and_gets_none(write: Write) -> None:

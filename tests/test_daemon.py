@@ -1,5 +1,6 @@
 """The daemon as its users have it: a process with signals, files, sockets and a log."""
 
+import asyncio
 import contextlib
 import json
 import os
@@ -12,16 +13,18 @@ import sqlite3
 import stat
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 import pytest
 
 from pbxrules import control, sending
+from pbxrules.app import App
+from pbxrules.config import Config
 from tests.processes import (
     HOST,
     PBXRULES,
@@ -291,6 +294,7 @@ def test_the_reload_command_says_what_came_of_it(tmp_path: Path) -> None:
         settings = json.loads(home.config.read_text())
         home.config.write_text(json.dumps(settings | {"mqtt": {"url": "mqtt://127.0.0.1:1"}}))
         partly = home.command("reload")
+        again = home.command("reload")
     assert nobody.returncode == 2
     assert "no daemon runs on" in nobody.stderr
     assert bad.returncode == 1
@@ -300,6 +304,21 @@ def test_the_reload_command_says_what_came_of_it(tmp_path: Path) -> None:
     ]
     assert (good.returncode, good.stdout, good.stderr) == (0, "1 rule is in force\n", "")
     assert (partly.returncode, partly.stderr) == (0, "needs a restart: mqtt\n")
+    assert again.stderr == partly.stderr, "until it is restarted"
+
+
+def test_promise_5_a_reload_that_breaks_changes_nothing_and_says_so(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def broken() -> Config:
+        raise ZeroDivisionError
+
+    async def main() -> Mapping[str, Any]:
+        return await App(cast("Config", None), broken).reload()
+
+    told = asyncio.run(main())
+    assert told == {"reloaded": False, "problems": ["a defect: ZeroDivisionError()"]}
+    assert "not reloaded" in caplog.messages
 
 
 def test_a_reload_brings_new_schemas_too(tmp_path: Path) -> None:

@@ -82,11 +82,34 @@ def test_a_broker_that_runs_is_used_where_it_is_told(empty: Path, tmp_path: Path
             assert sorted(came(done.stdout)) == sorted(MESSAGES)
 
 
+def test_the_configuration_holds_as_for_every_command(empty: Path, tmp_path: Path) -> None:
+    (empty / "a.yaml").write_text(rule("{event: ring}", "[{mqtt: {topic: a, payload: b}}]"))
+    conf = tmp_path / "pbxrules.yaml"
+    with Mosquitto(
+        tmp_path, f"listener {(port := free_port())} 127.0.0.1", "protocol websockets"
+    ) as broker:
+        for url, state in ((broker.url, "s1"), (f"ws://127.0.0.1:{port}/mqtt", "s2")):
+            conf.write_text(
+                f"listen: 127.0.0.1:0\nrules: empty\nstate: {state}\nmqtt: {{url: '{url}'}}\n"
+            )
+            done = demo(empty, "--once", "--config", str(conf))
+            assert (done.returncode, done.stderr) == (0, "")
+            assert f"with 1 rules of {empty}, broker {url}\n" in done.stdout
+            assert came(done.stdout) == [("a", "b")] * 3
+            assert not (tmp_path / state).exists()
+
+
+def test_a_variable_says_where_it_listens(empty: Path) -> None:
+    with recording() as taken:
+        done = demo(empty, "--once", PBXRULES_LISTEN=f"127.0.0.1:{taken.port}")
+    assert done.returncode == 1
+    assert f"127.0.0.1:{taken.port} can't be listened on" in done.stderr
+
+
 def test_the_secrets_of_an_installation_are_not_needed(empty: Path, tmp_path: Path) -> None:
     conf = tmp_path / "pbxrules.yaml"
     conf.write_text(
-        "secrets: {a: {credential: a}}\n"
-        "mqtt: {url: 'mqtt://127.0.0.1:1', password: {credential: p}}\n"
+        "secrets: {a: {credential: a}}\nmqtt: {username: u, password: {credential: p}}\n"
     )
     done = demo(empty, "--once", *FREE, PBXRULES_CONFIG=str(conf))
     assert (done.returncode, done.stderr) == (0, "")

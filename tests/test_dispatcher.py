@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from pbxrules import loading, sending
-from pbxrules.dispatcher import HOT, LOAD, Dispatcher
+from pbxrules.dispatcher import HOT, LOAD, Dispatcher, _discreet
 from pbxrules.intake import Intake
 from pbxrules.loading import Snapshot
 from pbxrules.model import Delivery, Done, GiveUp, Outcome, TryAgain
@@ -499,6 +499,57 @@ def test_a_defect_of_an_action_is_a_failure_with_its_reason_and_harms_no_other(
     assert "an action broke" in caplog.messages
 
 
+class Bomb:
+    """An argument that can't be filled in, for a reason that nobody foresaw."""
+
+    def render(self, _: object) -> str:
+        raise ZeroDivisionError("s3cr3t")
+
+
+def test_promise_6_a_step_that_breaks_is_given_up_and_harms_no_other(tmp_path: Path) -> None:
+    two = LAMP + LAMP.replace("rules:", "").replace("id: lamp", "id: bomb")
+    loaded = snapshot(tmp_path, two)
+    for rule in loaded.ruleset.rules:
+        if rule.id == "bomb":
+            step = dataclasses.replace(rule.program.steps[0], args={"topic": Bomb()})
+            object.__setattr__(rule.program, "steps", (step,))
+
+    async def main() -> list[dict[str, Any]]:
+        async with house(tmp_path, loaded, {"mqtt": Hands()}) as here:
+            await here.take("0301", "0302")
+            return await here.settled(4)
+
+    told = {(action["rule"], action["state"], action["reason"]) for action in asyncio.run(main())}
+    assert told == {
+        ("lamp", "done", ""),
+        ("bomb", "failed", "a defect: ZeroDivisionError('{{ secret.token }}')"),
+    }
+
+
+def test_what_can_not_be_read_again_is_tried_later(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def before() -> None:
+        async with house(tmp_path, LAMP, {"mqtt": Hands(is_ready=False)}) as here:
+            await here.take("0301")
+
+    async def after() -> list[dict[str, Any]]:
+        hands = Hands(is_ready=False)
+        async with house(tmp_path, LAMP, {"mqtt": hands}) as here:
+            load = here.store.load
+            here.store.load = iter([]).__next__  # type: ignore[assignment, method-assign]
+            hands.is_ready = True
+            here.dispatcher.pump("mqtt")
+            await until(lambda: caplog.messages, "not read")
+            here.store.load = load  # type: ignore[method-assign]
+            return await here.settled(1)
+
+    asyncio.run(before())
+    (action,) = asyncio.run(after())
+    assert action["state"] == "done"
+    assert "can't read what is owed" in caplog.messages
+
+
 def test_promise_2_what_is_cut_off_by_the_end_is_owed_still(tmp_path: Path) -> None:
     async def before() -> None:
         async with house(tmp_path, LAMP, {"mqtt": Hands(never)}, clock=clock, grace_s=0.1) as here:
@@ -534,6 +585,20 @@ def test_promise_2_a_run_of_an_unknown_kind_is_given_up_with_the_reason(tmp_path
     actions = asyncio.run(after())
     assert {action["state"] for action in actions} == {"failed"}
     assert all("an action needs a verb" in action["reason"] for action in actions)
+
+
+@pytest.mark.parametrize(
+    ("secrets", "said", "kept"),
+    [
+        ({"a": "x1", "b": "x12"}, "x12 x1", "{{ secret.b }} {{ secret.a }}"),
+        ({"a": "token", "secret": "a"}, "token a", "{{ secret.a }} {{ secret.secret }}"),
+        ({"a": ""}, "a", "a"),
+    ],
+    ids=["the longest first", "no name is taken for a value", "none that is empty"],
+)
+def test_secrets_are_hidden(secrets: dict[str, str], said: str, kept: str) -> None:
+    assert _discreet(Done(detail=said), secrets) == Done(detail=kept)
+    assert _discreet(TryAgain(reason=said), secrets) == TryAgain(reason=kept)
 
 
 def test_promise_8_a_secret_that_an_action_gives_back_is_not_kept(

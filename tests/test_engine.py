@@ -1,5 +1,6 @@
 """What an event starts, and why not."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -58,6 +59,22 @@ def test_nothing_of_one_rule_changes_another() -> None:
     assert [start.id for start in both.starts] == ["r", "s"]
     for text, name in ((one, "r"), (other, "s")):
         assert [start.id for start in decide(read_rules(text), event()).starts] == [name]
+
+
+def test_promise_6_a_rule_whose_test_breaks_does_not_match_and_harms_no_other() -> None:
+    def broken(_: object) -> bool:
+        raise ZeroDivisionError
+
+    rules = read_rules(rule("{event: ring, extension: 1}"), rule("any").replace("id: r", "id: s"))
+    for trigger in rules.rules[0].triggers:
+        object.__setattr__(
+            trigger, "tests", tuple(replace(test, holds=broken) for test in trigger.tests)
+        )
+    told = event(extension="1")
+    decision = decide(rules, told)
+    assert [start.id for start in decision.starts] == ["s"]
+    (because,) = decision.verdicts[0].because
+    assert words(because, told).endswith("wanted a test that does not break: ZeroDivisionError()")
 
 
 @pytest.mark.parametrize(

@@ -46,11 +46,15 @@ y9LOjaVSHL3mONAu8+nlaraqL7AfAGw5nJUbvG1J+14RJIsAkZLZD3BH
 """
 
 
-async def sent(url: str, args: Mapping[str, Any], timeout_s: float = 20.0) -> Outcome:
+async def sent(
+    url: str, args: Mapping[str, Any], timeout_s: float = 20.0, *, uses_secret: bool = False
+) -> Outcome:
     """What becomes of one request to *url*."""
     http = Http()
     try:
-        return await http.perform(delivery("http", {"url": url, **args}, timeout_s=timeout_s))
+        return await http.perform(
+            delivery("http", {"url": url, **args}, timeout_s=timeout_s, uses_secret=uses_secret)
+        )
     finally:
         await http.close()
 
@@ -62,6 +66,7 @@ def post(
     location: str | None = None,
     path: str = PATH,
     tls: ssl.SSLContext | None = None,
+    uses_secret: bool = False,
 ) -> tuple[Outcome, list[HTTPServerRequest]]:
     """What becomes of a request to Tornado's server, and the requests that it saw."""
     seen: list[HTTPServerRequest] = []
@@ -81,7 +86,7 @@ def post(
         server.add_sockets([listening])
         origin = f"{'https' if tls else 'http'}://127.0.0.1:{listening.getsockname()[1]}"
         try:
-            return await sent(origin + path, args or {})
+            return await sent(origin + path, args or {}, uses_secret=uses_secret)
         finally:
             server.stop()
             await server.close_all_connections()
@@ -251,6 +256,11 @@ def test_a_status_has_its_meaning(status: int, expected: Outcome) -> None:
     outcome, requests = post(status=status)
     assert outcome == expected
     assert len(requests) == 1
+
+
+def test_promise_8_of_a_request_with_a_secret_nothing_of_the_answer_is_kept() -> None:
+    outcome, _ = post(status=302, location="https://tok.example/", uses_secret=True)
+    assert outcome == GiveUp(reason="answered 302; redirects are not followed")
 
 
 @pytest.mark.parametrize(

@@ -352,6 +352,41 @@ def test_a_resend_that_could_not_be_written_fails_and_is_a_resend_later(tmp_path
     asyncio.run(scenario())
 
 
+def test_a_resend_that_could_not_be_written_is_no_last_time(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        store, clock, fates = MemoryStore(), HandClock(), list[Fate]()
+        async with Daemon(tmp_path, store=store, clock=clock) as daemon:
+            for writable in (True, False, True):
+                store.writable = writable
+                daemon.intake.accept(RING, fates.append)
+                store.commit()
+                clock.go_on(6)
+            assert isinstance(fates[1], StoreError)
+            assert fates[2] == accepted(2)  # 12 s after the last that was answered 200
+
+    asyncio.run(scenario())
+
+
+def test_what_waits_behind_a_failure_is_forgotten_with_it(tmp_path: Path) -> None:
+    """Else a status would be compared with one that fails a moment later."""
+
+    async def scenario() -> None:
+        store, fates = MemoryStore(), list[Fate]()
+        async with Daemon(tmp_path, store=store) as daemon:
+            store.writable = False
+            daemon.intake.accept(RING, fates.append)
+            # What is put while the failure is told is decided after it was told.
+            daemon.intake.accept(RING, lambda _: daemon.intake.accept(status("Idle"), fates.append))
+            daemon.intake.accept(status("Idle"), fates.append)
+            store.commit()
+            store.writable = True
+            store.commit()
+            assert [type(fate) for fate in fates] == [StoreError, StoreError, Receipt]
+            assert list(store.accepted) == [3]
+
+    asyncio.run(scenario())
+
+
 @pytest.mark.parametrize(
     "unseen",
     [

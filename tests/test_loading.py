@@ -1,6 +1,8 @@
 """Rules and schemas from disk."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,7 +30,7 @@ def told(read: Callable[[], object], folder: Path) -> list[str]:
 
 
 def test_all_yaml_of_a_folder_is_one_rule_set_in_the_order_of_names(tmp_path: Path) -> None:
-    for name in ("b.yaml", "a.yaml", "c.test.yaml", "d.yml", "e.yaml.bak", "f.txt"):
+    for name in ("b.yaml", "a.yaml", "c.test.yaml", "e.yaml.bak", "f.txt"):
         (tmp_path / name).write_text(rule().replace("id: r", f"id: {name[0]}"))
     (tmp_path / "deeper").mkdir()
     (tmp_path / "deeper" / "g.yaml").write_text(rule())
@@ -41,7 +43,48 @@ def test_a_folder_without_rules_is_a_rule_set_without_rules(tmp_path: Path) -> N
 
 def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
     lines = told(lambda: load(tmp_path / "none"), tmp_path)
-    assert lines == ["none:1:1: unreadable: there is no such folder"]
+    assert lines == [f"none: unreadable: there is no such folder ({loading.FOLDER})"]
+
+
+def test_what_is_no_folder_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(rule())
+    (line,) = told(lambda: load(tmp_path / "a.yaml"), tmp_path)
+    assert line.startswith("a.yaml: unreadable: Not a directory (say where")
+
+
+def test_promise_5_a_folder_that_can_not_be_listed_is_not_one_without_rules(
+    tmp_path: Path,
+) -> None:
+    closed = tmp_path / "a" / "rules"
+    closed.mkdir(parents=True)
+    code = (
+        "import os, sys; from pathlib import Path; from pbxrules import loading\n"
+        "if os.geteuid() == 0: os.setgroups([]); os.setuid(65534)\n"
+        "try: print(loading.rule_files(Path(sys.argv[1])))\n"
+        "except loading.ProblemsError as exc: print(exc)\n"
+    )
+    for folder in (closed, closed.parent):
+        for above in (tmp_path, *tmp_path.parents[:2]):
+            above.chmod(0o755)
+        folder.chmod(0)
+        done = subprocess.run(
+            [sys.executable, "-c", code, closed], capture_output=True, text=True, check=True
+        )
+        assert done.stdout.startswith(f"{closed}: unreadable: Permission denied (say where")
+        folder.chmod(0o755)
+
+
+def test_a_rule_file_with_another_suffix_is_told_with_all_that_is_wrong_elsewhere(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "a.yaml").write_text(rule("{evnt: ring}"))
+    (tmp_path / "b.yml").write_text(rule())
+    (tmp_path / "c.test.yml").write_text("tests: []\n")
+    assert told(lambda: load(tmp_path), tmp_path) == [
+        "a.yaml:3:14: unknown-field: no event has a field 'evnt' (did you mean 'event'?)",
+        "b.yml: wrong-suffix: rule files end in .yaml (rename it to b.yaml)",
+        "c.test.yml: wrong-suffix: rule files end in .yaml (rename it to c.test.yaml)",
+    ]
 
 
 def test_files_that_can_not_be_read_are_told_with_all_that_is_wrong_elsewhere(
@@ -131,14 +174,14 @@ def test_a_schema_that_can_not_be_is_told_with_its_folder(
 ) -> None:
     (tmp_path / "x.schema.json").write_text(text)
     (line,) = told(lambda: loading.language(schemas=tmp_path), tmp_path.parent)
-    assert line.startswith(f"{tmp_path.name}:1:1: unreadable: ")
+    assert line.startswith(f"{tmp_path.name}: unreadable: ")
     assert why in line
     assert line.isprintable()
 
 
 def test_a_folder_of_schemas_that_is_not_there_is_told(tmp_path: Path) -> None:
     lines = told(lambda: loading.language(schemas=tmp_path / "none"), tmp_path)
-    assert lines == ["none:1:1: unreadable: there is no such folder"]
+    assert lines == ["none: unreadable: there is no such folder"]
 
 
 # --- Programs of runs ----------------------------------------------------------------------------

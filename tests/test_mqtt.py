@@ -316,7 +316,11 @@ class OldBroker(FakeBroker):
         pytest.param(None, id="by silence"),
     ],
 )
-def test_a_broker_that_does_not_know_mqtt_5_is_spoken_to_in_3_1_1(refusal: bytes | None) -> None:
+def test_a_broker_that_does_not_know_mqtt_5_is_spoken_to_in_3_1_1(
+    refusal: bytes | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pbxrules.actions.mqtt.CONNECT_TIMEOUT_S", 1.0)
+
     async def main(broker: FakeBroker) -> None:
         async with connected(broker) as mqtt:
             outcome = await mqtt.perform(delivery("mqtt", {"topic": "lamp", "payload": "ON"}))
@@ -545,6 +549,30 @@ def test_the_end_comes_also_in_the_moment_of_the_broker_s_answer() -> None:
 
     with OldBroker(None) as broker:
         asyncio.run(main(broker))
+
+
+def test_whatever_breaks_a_connection_it_is_tried_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def main() -> None:
+        mqtt = Mqtt(MqttSettings(url="nothing://broker", client_id="test"), lambda: None)
+        mqtt.start()
+        broke = "the connection to the broker broke"
+        await until(lambda: caplog.messages.count(broke) == 2, "two tries")
+        await mqtt.close()
+
+    asyncio.run(main())
+
+
+def test_a_broker_that_never_ends_its_handshake_does_not_delay_the_end(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as broker:
+        url = f"mqtts://127.0.0.1:{broker.getsockname()[1]}"
+        home = Home(tmp_path, EACH_CALL, mqtt={"url": url})
+        with home.serving() as daemon:
+            peer, _ = broker.accept()
+            with peer:
+                assert peer.recv(1)
+                assert daemon.stop(timeout_s=10) == 0
 
 
 def test_a_broker_that_swallows_connections_delays_neither_reports_nor_the_end(

@@ -45,8 +45,9 @@ class Line:
         seen = self.resends.find(digest, now)
         whose = subject(event)
         if seen is None and whose is not None:
-            seen = self.resends.find_status(whose, digest, now)
+            seen = self.resends.find_status(whose, digest)
         if seen is not None:
+            self.resends.again(seen, now)
             return seen
         new = Seen(
             id=len(self.accepted),

@@ -344,7 +344,38 @@ def test_a_program_that_this_release_does_not_understand_says_why() -> None:
         programs.program(stored, plain)
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "[light, '{{ caller }}']",
+        "['{{ vars.site }}/light', '{{ caller }}']",
+        "[env, 'A={{ caller }}', light, '{{ caller }}']",
+        "[sh, -c, 'echo \"$1\"', sh, '{{ caller }}']",
+        "[bash, -o, pipefail, -c, 'echo \"$1\"', bash, '{{ caller }}']",
+        "[bash, /opt/a.sh, '{{ caller }}']",
+        "[busybox, sh, -c, '{{ vars.site }}']",
+        "\"docker ps --format '{{.Names}}'\"",
+    ],
+)
+def test_promise_7_a_call_gives_arguments_to_what_the_rule_runs(command: str) -> None:
+    assert ruleset(rule(actions=f"[{{shell: {command}}}]")).rules
+
+
+def test_a_step_knows_that_it_uses_a_secret() -> None:
+    assert step("{shell: [a], env: {T: '{{ secret.ntfy | upper }}'}}").uses_secret
+    assert step("{http: {url: 'http://h/', headers: {T: 'a{{ secret.ntfy }}'}}}").uses_secret
+    assert not step("{http: {url: 'http://h/', json: [secret.ntfy]}}").uses_secret
+
+
 # --- What is wrong ----------------------------------------------------------------------------
+
+PROGRAM = (
+    "4:{}: program-template: a template of the event can't say which program runs (write its name)"
+)
+CODE = (
+    "4:{}: shell-code: '{}' would run {} as code"
+    ' (write shell: "…" as one text, with "$PBX_CALLER" in it)'
+)
 
 TRIGGERS = [
     pytest.param(
@@ -661,7 +692,10 @@ ACTIONS = [
         "[{mqtt: {topic: t, payload: '{{ vars.stie }} {{ secret.x }} {{ rule.name }}'}}]",
         [
             "4:40: unknown-name: 'rule' has no 'name' (it has id)",
-            "4:40: unknown-name: 'secret' has no 'x' (it has ntfy)",
+            (
+                "4:40: unknown-name: 'secret' has no 'x'"
+                " (declare it under 'secrets:' in the configuration)"
+            ),
             "4:40: unknown-name: 'vars' has no 'stie' (did you mean 'site'?)",
         ],
         id="all that is wrong with one template",
@@ -734,6 +768,46 @@ ACTIONS = [
         '[{shell: [a, "b\\0c"]}]',
         ["4:25: bad-argument: U+0000 can't stand in an argument"],
         id="a NUL in an argument",
+    ),
+    pytest.param(
+        "[{shell: ['{{ caller }}', a]}]",
+        [PROGRAM.format(22)],
+        id="a program from the call",
+    ),
+    pytest.param(
+        "[{shell: ['/opt/{{ event }}']},"
+        " {shell: [env, -u, X, A=1, 'B={{ caller }}', '{{ caller }}']}]",
+        [PROGRAM.format(22), PROGRAM.format(88)],
+        id="a part of a program's name, and one behind env",
+    ),
+    pytest.param(
+        "[{shell: [sh, -c, 'echo {{ caller }}']}, {shell: [/bin/bash, -lc, '{{ caller }}', a]}]",
+        [CODE.format(30, "sh", "this template"), CODE.format(78, "/bin/bash", "this template")],
+        id="a call's text as code",
+    ),
+    pytest.param(
+        "[{shell: [env, -i, A=b, zsh, -o, x, -ec, --, '{{ caller }}']},"
+        " {shell: [busybox, ash, +x, -c, '{{ caller }}']}]",
+        [CODE.format(57, "zsh", "this template"), CODE.format(106, "ash", "this template")],
+        id="a call's text as code behind env and busybox",
+    ),
+    pytest.param(
+        "[{shell: [sh, '{{ caller }}']}, {shell: [sh, -s]}]",
+        [CODE.format(26, "sh", "this template"), CODE.format(53, "sh", "the event on its stdin")],
+        id="a script from the call, and the event as one",
+    ),
+    pytest.param(
+        """[{shell: "echo '{{ caller }}' {{.Names}}", cwd: "/{{ extension }}"}]""",
+        [
+            '4:21: shell-template: a shell text takes no templates (write "$PBX_CALLER")',
+            "4:60: shell-template: 'cwd' takes no templates (write the folder)",
+        ],
+        id="templates where none are read",
+    ),
+    pytest.param(
+        "[{http: {url: 'http://h/', json: 1, body: a}}]",
+        ["4:48: two-keys: 'json' and 'body' can't both stand in an http action"],
+        id="two bodies",
     ),
 ]
 

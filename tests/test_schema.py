@@ -178,7 +178,8 @@ RULES = [
                     {"shell": ["a", 1], "env": {"A": "b"}, "cwd": "/", "expires": "1m"},
                     {"shell": "a", "retry": {"attempts": 2, "delay": "1s", "max_delay": "1m"}},
                     {"http": {"url": "http://h/", "method": "PUT", "headers": {"A": "b"}}},
-                    {"http": {"url": "http://h/", "body": "x", "json": 1}},
+                    {"http": {"url": "http://h/", "body": "x"}},
+                    {"http": {"url": "http://h/", "json": 1}},
                     {"log": {"text": "x", "level": "info"}, "continue_on_error": True},
                 ],
             }
@@ -355,6 +356,19 @@ MAP = {
         pytest.param(
             {"required": ["a", "b"]}, {"a": 1}, "missing-key: 'b' is missing from this mapping",
             id="required",
+        ),
+        pytest.param(
+            {"not": {"required": ["a", "b"]}, "title": "a lamp"}, {"a": 1, "b": 1},
+            "two-keys: 'a' and 'b' can't both stand in a lamp", id="not both",
+        ),
+        pytest.param(
+            {"type": "string", "x-secret": True}, ["hunter2"],
+            "wrong-type: this value is not text", id="of a secret nothing is quoted",
+        ),
+        pytest.param(
+            {"multipleOf": 2, "x-secret": True}, 3,
+            "wrong-value: this value is not what its schema asks for",
+            id="nor by another keyword",
         ),
         pytest.param({"type": "string"}, [], "wrong-type: a list is not text", id="type string"),
         pytest.param(

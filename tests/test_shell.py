@@ -227,6 +227,20 @@ def test_an_end_has_its_words(script: str, expected: Outcome) -> None:
     assert perform({"script": script}) == expected
 
 
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        ("echo tok; exit 0", Done()),
+        ("echo tok; echo ken >&2; exit 3", TryAgain(reason="exit 3")),
+        ("kill -9 $$", TryAgain(reason="killed by SIGKILL")),
+    ],
+)
+def test_promise_8_of_a_command_that_was_given_a_secret_no_output_is_kept(
+    script: str, expected: Outcome
+) -> None:
+    assert perform({"script": script}, uses_secret=True) == expected
+
+
 def test_a_very_long_line_is_cut() -> None:
     assert perform({"script": "head -c 100000 /dev/zero | tr '\\0' x"}) == Done(detail="x" * 200)
 

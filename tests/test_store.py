@@ -364,6 +364,57 @@ def test_after_a_failed_commit_all_news_fails_until_recovered(opened: Open, kind
         assert kept.store.next_event_id == 5
 
 
+def test_of_one_failure_only_the_first_word_recovers(opened: Open, kind: Kind) -> None:
+    """The words: a failed put's, then, late, that of one which was refused behind it.
+
+    What fails meanwhile is another failure, and what was decided behind that fails too.
+    """
+    with opened() as kept:
+        with kind.held(kept.folder):
+            kept.put(accepted(1), "failed")
+            kept.settle()
+        kept.put(accepted(2), "refused behind it")
+        kept.settle()
+        assert kept.store.recover()
+        with kind.held(kept.folder):
+            kept.put(accepted(3), "failed again")
+            assert not kept.store.recover()
+            kept.put(accepted(4), "put before that was told")
+            assert not any(fates([one for one in kept.settle() if one[0]]).values())
+        assert kept.store.recover()
+        assert not kept.store.recover()
+        kept.put(accepted(5), "recovered")
+        assert kept.wait_told("recovered") is None
+
+
+def test_whoever_breaks_when_told_leaves_the_others_told(
+    opened: Open, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(_: StoreError | None) -> None:
+        raise ZeroDivisionError
+
+    with opened() as kept:
+        kept.store.put(accepted(1), broken)
+        kept.put(accepted(2), "other")
+        assert kept.wait_told("other") is None
+    assert [record.exc_info is not None for record in caplog.records] == [True]
+
+
+def test_a_change_that_breaks_the_writer_fails_alone(
+    opened: Open, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An id of more than 64 bits is no error of SQLite's, but one of Python's."""
+    with opened() as kept:
+        kept.put(accepted(1 << 70), "broken")
+        assert isinstance(kept.wait_told("broken"), StoreError)
+        kept.store.recover()
+        kept.put(Advanced(run=replace(run(1), due=NOW.after(1), attempt=1 << 70)), "outcome")
+        kept.settle()
+        kept.put(accepted(1), "news")
+        assert kept.wait_told("news") is None
+    assert "a change can't be written" in caplog.messages
+
+
 def test_outcomes_are_kept_until_they_can_be_written(opened: Open, kind: Kind) -> None:
     owed = [run(1, place) for place in range(1, 6)]
     with opened() as kept:

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pbxrules import shipped
+from pbxrules.web import server
 from pbxrules.web.server import BODY_TIMEOUT_S, HEADER_TIMEOUT_S, MAX_BODY, MAX_DISCARDED
 from tests.daemon import Answer, Connection, Daemon, MemoryStore, chunked, post, report, status
 from tests.reports import OTHER_EVENTS, sample
@@ -497,6 +498,119 @@ def test_what_is_far_too_large_is_refused_before_it_is_sent(
     data: bytes, shared: Callable[[bytes], Answer]
 ) -> None:
     assert shared(b"POST / HTTP/1.1\r\nHost: pbx\r\n" + data).status == 413
+
+
+def test_promise_9_what_is_too_large_is_answered_at_once_and_not_held_in_memory(
+    tmp_path: Path,
+) -> None:
+    async def scenario() -> None:
+        async with Daemon(tmp_path) as daemon, daemon.connected() as connection:
+            body = of_size(MAX_DISCARDED)
+            data = post(body, headers=["Connection: close"])
+            await connection.send(data[:300_000])
+            assert (await connection.answer()).status == 413
+            (exchange,) = daemon.server._exchanges._open
+            while exchange._stream._read_buffer_size:
+                await asyncio.sleep(0)
+            assert sum(map(len, exchange._chunks)) <= MAX_BODY
+            await connection.send(data[300_000:])
+            assert await connection.rest() == b""
+            await daemon.written()
+            assert daemon.rows("SELECT status, body FROM refused") == [(413, body[:MAX_BODY])]
+
+    asyncio.run(scenario())
+
+
+def test_who_never_sends_all_that_is_too_large_is_cut(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        daemon = Daemon(tmp_path, body_timeout_s=0.3)
+        async with daemon, daemon.connected() as connection:
+            head = b"POST / HTTP/1.1\r\nConnection: close\r\nContent-Length: 70000\r\n\r\n"
+            await connection.send(head)
+            assert (await connection.answer()).status == 413
+            assert await connection.rest() == b""
+            await daemon.written()
+            assert daemon.rows("SELECT body FROM refused") == [(b"POST / HTTP/1.1",)]
+            assert daemon.open_exchanges == 0
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("data", "status", "kept"),
+    [
+        pytest.param(
+            post(b"{}", line="POST /x?y=1 HTTP/1.1"), 404, b"POST /x?y=1 HTTP/1.1", id="a path"
+        ),
+        pytest.param(
+            b"GET /events HTTP/1.1\r\nHost: pbx\r\nConnection: close\r\n\r\n",
+            405,
+            b"GET /events HTTP/1.1",
+            id="a method",
+        ),
+        pytest.param(b"\x16\x03\x01 TLS\r\n\r\n", 400, b"\x16\x03\x01 TLS", id="not HTTP"),
+        pytest.param(
+            chunked(b"x" * 40_000, b"y" * 40_000, headers=["Connection: close"]),
+            413,
+            b"x" * 40_000 + b"y" * (MAX_BODY - 40_000),
+            id="too large in chunks",
+        ),
+        pytest.param(
+            b"POST / HTTP/1.1\r\nContent-Length: 1048577\r\n\r\n",
+            413,
+            b"POST / HTTP/1.1",
+            id="far too large",
+        ),
+    ],
+)
+def test_what_is_refused_before_it_is_read_is_logged_and_kept_as_well(
+    data: bytes, status: int, kept: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario() -> None:
+        async with Daemon(tmp_path) as daemon, daemon.connected() as connection:
+            await connection.send(data)
+            assert (await connection.answer()).status == status
+            await daemon.written()
+            assert daemon.rows("SELECT status, body, count FROM refused") == [(status, kept, 1)]
+
+    asyncio.run(scenario())
+    assert caplog.messages.count("report refused") == 1
+
+
+def test_a_report_that_meets_a_defect_is_answered_500(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario() -> None:
+        async with Daemon(tmp_path) as daemon:
+            snapshot = daemon.intake.snapshot
+            daemon.intake.snapshot = None  # type: ignore[assignment]
+            for _ in range(2):
+                answer = await daemon.post(report())
+                assert problem(answer)[:2] == (500, "A defect of pbxrules; its log says more")
+            assert daemon.open_exchanges == 0
+            daemon.intake.snapshot = snapshot
+            assert (await daemon.post(report())).json["duplicate"] is False
+
+    asyncio.run(scenario())
+    assert caplog.messages.count("a report broke its reading") == 2
+
+
+def test_promise_9_connections_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "MAX_CONNECTIONS", 4)
+
+    async def scenario() -> None:
+        async with Daemon(tmp_path) as daemon:
+            idle = [await daemon.connect() for _ in range(4)]
+            async with daemon.connected() as one_more:
+                assert await one_more.rest() == b""
+            for connection in idle:
+                await connection.send(post(report(), headers=["Connection: close"]))
+                assert (await connection.answer()).status == 200
+                assert await connection.rest() == b""
+                connection.close()
+            assert (await daemon.post(report())).status == 200
+
+    asyncio.run(scenario())
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,8 @@ class Http:
             trouble = f" within {delivery.timeout_s:g} s" if late else f": {_words(error)}"
         if answer.status is None:
             return TryAgain(reason=f"no answer from {request.authority}{trouble}")
-        return _outcome(answer.status, answer.location, request)
+        location = "" if delivery.uses_secret else answer.location
+        return _outcome(answer.status, location, request)
 
     async def close(self) -> None:
         """Let the resolver go."""

@@ -17,7 +17,9 @@ import contextlib
 import json
 import logging
 import math
+import os
 import random
+import socket
 import ssl
 import struct
 from collections.abc import Callable
@@ -178,11 +180,15 @@ class Mqtt:
         pause_s, longest_s = BACK_OFF_S
         while True:
             self._lost.clear()
-            trouble = await self._connect()
-            if trouble is None:
-                pause_s = BACK_OFF_S[0]
-                await self._watch()
-            else:
+            try:
+                trouble = await self._connect()
+                if trouble is None:
+                    pause_s = BACK_OFF_S[0]
+                    await self._watch()
+            except Exception as exc:  # whatever breaks, the next connection may hold
+                logger.exception("the connection to the broker broke")
+                trouble = f"a defect: {exc!r}"
+            if trouble is not None:
                 self._drop(trouble)
                 log = logger.warning if pause_s == BACK_OFF_S[0] else logger.info
                 log("no broker", extra={"fields": self._where() | {"reason": trouble}})
@@ -206,6 +212,10 @@ class Mqtt:
         sock = client.socket()
         if sock is None:
             return "the broker closed the connection"
+        # paho leaves Nagle's algorithm on: a message would wait for the last one's ACK.  The socket
+        # by its number, for what paho wraps a websocket in has no options; nor has a Unix socket.
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(sock.fileno())) as same:
+            same.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         # Not before: while it opens, it calls them on the other thread.
         client.on_disconnect = self._on_disconnect
         client.on_socket_close = self._on_socket_close

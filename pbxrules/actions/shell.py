@@ -66,7 +66,8 @@ class Shell:
         running = asyncio.wrap_future(job)
         self._running.add(stop)
         try:
-            return _outcome(command, await asyncio.shield(running))
+            ended = await asyncio.shield(running)
+            return _outcome(command, ended, quiet=delivery.uses_secret)
         except asyncio.CancelledError:
             stop.set()
             if not job.cancel():  # a thread has it already
@@ -127,12 +128,13 @@ def _encoded(text: str) -> bytes:
     return _UNFIT.sub("\ufffd", text).encode()
 
 
-def _outcome(command: Command, ended: Ended) -> Outcome:
+def _outcome(command: Command, ended: Ended, *, quiet: bool) -> Outcome:
+    """What its end means; *quiet*: in no word of its own."""
     match ended:
         case Exited(code=0, stdout=stdout):
-            return Done(detail=_first_line(stdout))
+            return Done(detail="" if quiet else _first_line(stdout))
         case Exited(code=code, stderr=stderr) if code > 0:
-            said = _first_line(stderr)
+            said = "" if quiet else _first_line(stderr)
             return TryAgain(reason=f"exit {code}: {said}" if said else f"exit {code}")
         case Exited(code=code):
             return TryAgain(reason=f"killed by {_signal_name(-code)}")

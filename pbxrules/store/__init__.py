@@ -120,8 +120,13 @@ class Store(Protocol):
     def put(self, change: Change, settled: Settled | None = None) -> None:
         """Queue *change* to be committed; returns at once."""
 
-    def recover(self) -> None:
-        """Accept changes again after a failed commit; the caller has read its memory anew."""
+    def recover(self) -> bool:
+        """Accept changes again after a failed commit, to be called by who is told of it.
+
+        Returns:
+            Whether this is the first word since that failure.  Then all that was put and is
+            not settled fails too, and what was decided on it is to be forgotten at once.
+        """
 
     def seen(self, *, now: Moment) -> list[SeenEvent]:
         """Events whose resends may still come, and each subject's last; the oldest first."""

@@ -18,8 +18,8 @@ import threading
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from pbxrules.errors import StoreError
 from pbxrules.model import Moment
@@ -62,8 +62,7 @@ RETRY_S = 1.0
 """How often outcomes that could not be written are tried again."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Put:
+class _Put(NamedTuple):
     change: Change | None
     settled: Settled | None
     marker: str = ""
@@ -121,10 +120,16 @@ class SqliteStore:
         self._queue: queue.SimpleQueue[list[_Put]] = queue.SimpleQueue()
         self._put_now: list[_Put] = []
         """Put in this turn of the loop, and not handed over yet."""
+        self._idle = True
+        """The writer waits for something to do.  (A guess, for the other thread sets it.)"""
         self._lazy: deque[_Put] = deque()
         """Outcomes that nobody waits for: they go along with the next commit."""
         self._kept: list[_Put] = []
         self._failed: StoreError | None = None
+        """The writer's: why no news is written until a ``recover``."""
+        self._told: StoreError | None = None
+        self._recovered: StoreError | None = None
+        """The loop's: the last failure it was told of, and the last it recovered from."""
         self._written = 0
         """Changes since the last look at what is too old."""
         self._thread = threading.Thread(target=self._work, name="store", daemon=True)
@@ -141,7 +146,9 @@ class SqliteStore:
                 self._queue.put([_LAZY])
         elif isinstance(change, Refused) and self._queue.qsize() > MAX_WAITING:
             return
-        elif self._soon is None:
+        elif self._soon is None or (self._idle and not self._put_now):
+            # A lone report waits for nobody; of many, the rest goes on while it is written.
+            self._idle = False
             self._queue.put([put])
         else:
             self._put_now.append(put)
@@ -153,10 +160,27 @@ class SqliteStore:
             self._queue.put(self._put_now)
             self._put_now = []
 
-    def recover(self) -> None:
-        """Accept changes again after a failed commit."""
+    def recover(self) -> bool:
+        """Accept changes again after a failed commit; whether this is the first word of it.
+
+        Of one failure many are told.  Only the first may recover: behind its marker another
+        commit may fail, and a later marker would let through what was decided behind that.
+        """
+        if self._told is self._recovered:
+            return False
+        self._recovered = self._told
         self._hand_over()
         self._queue.put([_Put(None, None, "recover")])
+        return True
+
+    def _tell(self, answers: Iterable[_Answer], failed: StoreError | None) -> None:
+        if failed is not None:
+            self._told = failed
+        for settled, fate in answers:
+            try:
+                settled(fate)
+            except Exception:  # whoever else is told must not suffer for it
+                logger.exception("what follows a commit broke")
 
     def barrier(self, settled: Settled) -> None:
         """Call *settled* once all that was put before is settled."""
@@ -192,7 +216,10 @@ class SqliteStore:
         while True:
             batch = self._take()
             stop = any(put.marker == "stop" for put in batch)
-            self._commit(batch)
+            try:
+                self._commit(batch)
+            except Exception:  # without this thread every report would wait for ever
+                logger.exception("the store's writer broke, and goes on")
             if stop:
                 return
 
@@ -200,9 +227,11 @@ class SqliteStore:
         """What waits, up to a marker; nothing where outcomes are to be tried again."""
         batch: list[_Put] = []
         with contextlib.suppress(queue.Empty):
+            self._idle = True
             batch += self._queue.get(timeout=RETRY_S if self._kept else None)
             if batch[-1] is _LAZY:
                 batch += self._queue.get(timeout=LAZY_S)
+            self._idle = False
             while len(batch) < MAX_BATCH and not batch[-1].marker:
                 batch += self._queue.get_nowait()
         # Whoever appends to an empty deque wakes us; so what comes while it is emptied is not lost.
@@ -220,7 +249,7 @@ class SqliteStore:
         # A barrier tells that everything before it had its turn.
         answers += [(put.settled, None) for put in batch if put.change is None and put.settled]
         if answers:
-            self._call(_answer, answers)
+            self._call(self._tell, answers, self._failed)
         if any(put.marker == "recover" for put in batch):
             self._failed = None
 
@@ -230,9 +259,10 @@ class SqliteStore:
             self._failed = StoreError("the disk is full")
         settled = [*self._kept, *outcomes]
         if self._failed is None and news:
-            self._failed = self._write([*news, *settled])
-            if self._failed is None:
-                self._kept.clear()
+            # What could not be written before must not fail what comes after it.
+            together = [] if self._kept else settled
+            self._failed = self._write([*news, *together])
+            if self._failed is None and together is settled:
                 return [(put.settled, None) for put in (*news, *settled) if put.settled]
         answers: list[_Answer] = [(put.settled, self._failed) for put in news if put.settled]
         # What has happened has happened: outcomes stay until they can be written.
@@ -264,11 +294,14 @@ class SqliteStore:
             db.execute("BEGIN IMMEDIATE")
             self._insert([put.change for put in puts if put.change is not None])
             db.execute("COMMIT")
-        except sqlite3.Error as exc:
+        except Exception as exc:
             with contextlib.suppress(sqlite3.Error):
                 db.execute("ROLLBACK")
             self._programs.clear()
             self._boots.clear()
+            if not isinstance(exc, sqlite3.Error):
+                # It ends this commit, and not the thread.
+                logger.exception("a change can't be written")
             return StoreError(str(exc))
         return None
 
@@ -276,7 +309,7 @@ class SqliteStore:
         """Whether old events went; a failure is no failure of what was committed before."""
         try:
             return self._pruner.prune(full=full)
-        except sqlite3.Error:
+        except Exception:
             with contextlib.suppress(sqlite3.Error):
                 self._db.execute("ROLLBACK")
             logger.exception("old events can't be deleted")
@@ -367,11 +400,6 @@ _ON_RUN_CONFLICT = "ON CONFLICT (id) DO UPDATE SET " + ", ".join(
 )
 
 
-def _answer(answers: Iterable[_Answer]) -> None:
-    for settled, fate in answers:
-        settled(fate)
-
-
 def _own(folder: Path) -> int:
     lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -398,6 +426,8 @@ def _connect(path: Path) -> sqlite3.Connection:
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA journal_size_limit = 16777216")
         db.execute("PRAGMA busy_timeout = 5000")
+        # The writer appends: it comes back to a handful of pages, and 2 MB would be kept for more.
+        db.execute("PRAGMA cache_size = -512")
     except sqlite3.Error:
         db.close()
         raise

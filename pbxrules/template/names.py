@@ -59,7 +59,7 @@ class Names:
             yield Finding(
                 code="unknown-name",
                 message=f"'{name}' has no '{member}'",
-                hint=did_you_mean(member, known) or _only(name, known),
+                hint=did_you_mean(member, known) or DECLARED.get(name) or _only(name, known),
                 word=member,
                 line=reference.line,
             )
@@ -75,6 +75,10 @@ class Names:
 
 
 _UNKNOWN = frozenset({"\0"})
+
+
+DECLARED = {"secret": "declare it under 'secrets:' in the configuration"}
+"""What to do where a name has no such member."""
 
 
 def _only(name: str, known: Iterable[str]) -> str:

@@ -9,7 +9,8 @@ from pbxrules.intake import Receipt
 RETRY_AFTER_S = 5
 REASONS = {
     200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed",
-    413: "Content Too Large", 422: "Unprocessable Content", 503: "Service Unavailable",
+    413: "Content Too Large", 422: "Unprocessable Content",
+    500: "Internal Server Error", 503: "Service Unavailable",
 }  # fmt: skip
 
 
@@ -55,6 +56,11 @@ def unavailable(_: StoreError) -> Answer:
     """503: the report can't be written now, and is to be sent again."""
     error = ReportError(503, "The report can't be stored now; send it again later")
     return refused(error, (("Retry-After", str(RETRY_AFTER_S)),))
+
+
+def broken() -> Answer:
+    """500: a defect of ours."""
+    return refused(ReportError(500, "A defect of pbxrules; its log says more"))
 
 
 def raw(answer: Answer) -> bytes:

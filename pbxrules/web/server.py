@@ -38,15 +38,19 @@ logger = logging.getLogger("pbxrules.web")
 MAX_BODY = 64 * 1024
 MAX_DISCARDED = 1024 * 1024
 """A body that is too large is read up to this much, so that its sender reads the answer."""
+MAX_CONNECTIONS = 900
+"""At once; each may hold a report, and Linux gives a process 1,024 files unless told."""
 HEADER_TIMEOUT_S = 10
 BODY_TIMEOUT_S = 5
 MAX_HEADER = 16 * 1024
 PATHS = ("/", "/events")
+NOT_ALLOWED, TOO_LARGE = 405, 413
 
 _PATHLESS = b"POST HTTP/1.1\r\n"
 _WITH_PATH = b"POST / HTTP/1.1\r\n"
+_NO_LINE = RequestStartLine("", "", "")
 _TORNADOS_400 = b"HTTP/1.1 400 Bad Request\r\n\r\n"
-_NOT_HTTP = answers.raw(answers.refused(ReportError(400, "The request is not HTTP/1.1")))
+_NOT_HTTP = ReportError(400, "The request is not HTTP/1.1")
 
 
 class ReportServer:
@@ -66,7 +70,8 @@ class ReportServer:
             max_header_size=MAX_HEADER,
             # Ours (see data_received), for Tornado answers what is too large with a 400.
             max_body_size=sys.maxsize,
-            max_buffer_size=2 * MAX_DISCARDED,
+            # A head, or a body of 64 KiB, and what one read brings besides.
+            max_buffer_size=4 * MAX_BODY,
         )
         # Timeouts are ours (see _Exchange); the option itself can only be turned to an hour.
         self._server.conn_params.header_timeout = None
@@ -103,14 +108,26 @@ class ReportServer:
 class _Server(HTTPServer):
     """Tornado's server, with ears for the PBX's request line and words for a bad one."""
 
+    request_callback: "_Exchanges"
+
     def handle_stream(self, stream: IOStream, address: Any) -> None:
+        exchanges = self.request_callback
+        if len(self._connections) + exchanges.under_way >= MAX_CONNECTIONS:
+            stream.close()
+            return
         read_until_regex, write = stream.read_until_regex, stream.write
+        head: asyncio.Future[bytes] | None = None
 
         def read_head(regex: bytes, max_bytes: int | None = None) -> "asyncio.Future[bytes]":
-            return _with_path(read_until_regex(regex, max_bytes))
+            nonlocal head
+            head = _with_path(read_until_regex(regex, max_bytes))
+            return head
 
         def write_with_words(data: bytes | memoryview) -> "asyncio.Future[None]":
-            return write(_NOT_HTTP if data == _TORNADOS_400 else data)
+            if data != _TORNADOS_400:
+                return write(data)
+            exchanges.intake.refuse(_first_line(head), _NOT_HTTP)
+            return write(answers.raw(answers.refused(_NOT_HTTP)))
 
         # Tornado offers no hook here; the stream is of one connection only.
         stream.read_until_regex = read_head  # type: ignore[method-assign]
@@ -143,6 +160,12 @@ def _with_path(reading: "Awaitable[bytes]") -> "asyncio.Future[bytes]":
     return head
 
 
+def _first_line(head: "asyncio.Future[bytes] | None") -> bytes:
+    if head is None or not head.done() or head.cancelled() or head.exception() is not None:
+        return b""
+    return head.result().partition(b"\r\n")[0]
+
+
 class _Exchanges(HTTPServerConnectionDelegate):
     """The requests under way."""
 
@@ -171,6 +194,11 @@ class _Exchanges(HTTPServerConnectionDelegate):
         if not self._open:
             self._idle.set()
 
+    @property
+    def under_way(self) -> int:
+        """How many requests were begun and not answered."""
+        return len(self._open)
+
     async def all_answered(self) -> None:
         await self._idle.wait()
 
@@ -194,7 +222,8 @@ class _Exchange(HTTPMessageDelegate):
         self._stream: IOStream = connection.stream
         self._detached = False
         self._is_head = False
-        self._refusal: Answer | None = None
+        self._line = _NO_LINE
+        self._refusal: ReportError | None = None
         self._chunks: list[bytes] = []
         self._size = 0
         # One timer of ours: Tornado's timeouts make a future and a task for each.
@@ -205,18 +234,21 @@ class _Exchange(HTTPMessageDelegate):
     ) -> None:
         self._timer.cancel()
         self._exchanges.began(self)
-        line = cast("RequestStartLine", start_line)
+        self._line = line = cast("RequestStartLine", start_line)
         self._is_head = line.method == "HEAD"
         self._refusal = _route(line.method, line.path.partition("?")[0])
         size = _size(headers)
         if size is not None and size > MAX_DISCARDED:
             self._connection.detach()
             self._detached = True
-            self._answer(_too_large())
+            self._refuse(self._refusal or _too_large())
         elif size is not None and not self._is_head and _ends_after(headers):
             self._connection.detach()
             self._detached = True
-            self._read_body(size)
+            if size <= MAX_BODY:
+                self._read_body(size)
+            else:
+                self._discard_body(size)
         else:
             self._arm()
 
@@ -244,20 +276,60 @@ class _Exchange(HTTPMessageDelegate):
         self.data_received(reading.result())
         self.finish()
 
+    def _discard_body(self, size: int) -> None:
+        """Answer that it is too large, and read on in small pieces, so that this is read."""
+        error = self._refusal or _too_large()
+        if not self._stream.closed():
+            self._stream.write(answers.raw(_refusal(error))).add_done_callback(_seen)
+        self._arm()
+        self._discard_more(error, size)
+
+    def _discard_more(self, error: ReportError, size: int) -> None:
+        try:
+            piece = cast("asyncio.Future[bytes]", self._stream.read_bytes(MAX_BODY, partial=True))
+        except StreamClosedError:
+            self._discarded(error)
+            return
+
+        def have(piece: "asyncio.Future[bytes]") -> None:
+            if piece.cancelled() or piece.exception() is not None:
+                self._discarded(error)
+                return
+            self._keep(piece.result())
+            if self._size < size:
+                self._discard_more(error, size)
+            else:
+                self._discarded(error)
+
+        piece.add_done_callback(have)
+
+    def _discarded(self, error: ReportError) -> None:
+        self._timer.cancel()
+        self._keep_refused(error)
+        self._stream.close()
+        self._end()
+
     def data_received(self, chunk: bytes) -> None:
-        self._size += len(chunk)
-        if self._size <= MAX_BODY:
-            self._chunks.append(chunk)
-        elif self._size > MAX_DISCARDED:
+        self._keep(chunk)
+        if self._size > MAX_DISCARDED:
             # Tornado hands over no more of it, and closes when this is written.
-            self._answer(_too_large())
+            self._refuse(self._refusal or _too_large())
+
+    def _keep(self, chunk: bytes) -> None:
+        """Count a piece of the body, and keep it, up to 64 KiB in all."""
+        left = MAX_BODY - self._size
+        self._size += len(chunk)
+        if left >= len(chunk):
+            self._chunks.append(chunk)
+        elif left > 0:
+            self._chunks.append(chunk[:left])
 
     def finish(self) -> None:
         self._timer.cancel()
         if self._refusal is not None:
-            self._answer(self._refusal)
+            self._refuse(self._refusal)
         elif self._size > MAX_BODY:
-            self._answer(_too_large())
+            self._refuse(_too_large())
         else:
             self._take(b"".join(self._chunks))
 
@@ -275,6 +347,22 @@ class _Exchange(HTTPMessageDelegate):
             self._exchanges.intake.accept(body, self._reply)
         except ReportError as exc:
             self._answer(answers.refused(exc))
+        except Exception:  # else its sender waits for ever
+            logger.exception("a report broke its reading")
+            self._answer(answers.broken())
+
+    def _refuse(self, error: ReportError) -> None:
+        """Answer *error*, which the intake does not know of yet."""
+        self._keep_refused(error)
+        self._answer(_refusal(error))
+
+    def _keep_refused(self, error: ReportError) -> None:
+        """Keep what was refused to look at: the body if that is why, else the request line."""
+        body = b"".join(self._chunks) if error.status == TOO_LARGE else b""
+        self._chunks.clear()
+        self._exchanges.intake.refuse(
+            body or " ".join(self._line).encode("latin1", "replace"), error
+        )
 
     def _reply(self, fate: Receipt | StoreError) -> None:
         if isinstance(fate, StoreError):
@@ -332,14 +420,18 @@ def _seen(writing: "asyncio.Future[None]") -> None:
         writing.exception()
 
 
-def _route(method: str, path: str) -> Answer | None:
+def _route(method: str, path: str) -> ReportError | None:
     if path not in PATHS:
-        return answers.refused(ReportError(404, "Reports go to / or /events, by POST"))
+        return ReportError(404, "Reports go to / or /events, by POST")
     if method != "POST":
-        error = ReportError(405, f"Reports come by POST, not {method[:20]}")
-        return answers.refused(error, (("Allow", "POST"),))
+        return ReportError(NOT_ALLOWED, f"Reports come by POST, not {method[:20]}")
     return None
 
 
-def _too_large() -> Answer:
-    return answers.refused(ReportError(413, f"A report has at most {MAX_BODY} bytes"))
+def _too_large() -> ReportError:
+    return ReportError(TOO_LARGE, f"A report has at most {MAX_BODY} bytes")
+
+
+def _refusal(error: ReportError) -> Answer:
+    allow = (("Allow", "POST"),) if error.status == NOT_ALLOWED else ()
+    return answers.refused(error, allow)
