@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from pbxrules import shipped
 from pbxrules.web import server
-from pbxrules.web.server import BODY_TIMEOUT_S, HEADER_TIMEOUT_S, MAX_BODY, MAX_DISCARDED
+from pbxrules.web.exchange import MAX_BODY, MAX_DISCARDED
+from pbxrules.web.server import BODY_TIMEOUT_S, HEADER_TIMEOUT_S
 from tests.daemon import Answer, Connection, Daemon, MemoryStore, chunked, post, report, status
 from tests.reports import OTHER_EVENTS, sample
 
