@@ -1,5 +1,7 @@
 """The commands.  Each imports what it needs itself, so that ``--help`` comes at once."""
 
+# Over 300 lines: one function for each command, mostly its options.
+
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping

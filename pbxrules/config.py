@@ -3,6 +3,8 @@
 Every key is also a variable: ``mqtt.url`` is ``PBXRULES_MQTT_URL``.
 """
 
+# Over 300 lines: file, variables and flags all name places in one another's terms.
+
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping

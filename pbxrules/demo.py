@@ -1,5 +1,7 @@
 """The demo: six real calls, the example rules, a real subscriber, and what came of it."""
 
+# Over 300 lines: broker, daemon, player and subscriber of one play, of use nowhere else.
+
 import asyncio
 import contextlib
 import logging

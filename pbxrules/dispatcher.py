@@ -9,6 +9,8 @@ Many runs may wait (a broker is down), so beyond ``HOT`` only their ids are kept
 memory, and the rest is read again when their turn comes.
 """
 
+# Over 300 lines: one state (who is held, where) that every method keeps true.
+
 import asyncio
 import heapq
 import itertools

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit, urlunsplit
 from pbxrules.pbx.compose import compose, encode, request
 
 TIMEOUT_S = 10
-_counter = itertools.count(1000)
+_counter = itertools.count(time.time_ns() // 1_000_000 % 100_000 + 1000)
+"""Two calls within a second get ids of their own, or the second would be a resend."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,8 @@ statements with many rows: each statement gives up the GIL once, and would other
 fight the loop's thread for it at every row.
 """
 
+# Over 300 lines: both sides of one hand-over, the loop's and the writer's, are read together.
+
 import contextlib
 import fcntl
 import itertools
