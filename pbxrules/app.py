@@ -136,7 +136,7 @@ class App:
         pings = asyncio.get_running_loop().create_task(self._ping(store))
         self._handle_signals()
         self._tell_ready(snapshot)
-        _spare_the_collector()
+        _settle_the_interpreter()
         await self._stop.wait()
         self._notifier.tell(STOPPING=1, STATUS="stopping")
         logger.info("stopping")
@@ -235,11 +235,15 @@ class App:
         return settings, load_snapshot(settings)
 
 
-def _spare_the_collector() -> None:
-    """Leave what stays (rules, modules) out of garbage collection: 6 % of a report's time."""
+def _settle_the_interpreter() -> None:
+    """Set Python up for one busy thread, one that waits for disks, and much that stays."""
+    # The rules and modules are not looked through for garbage: 6 % of a report's time.
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 20)
+    # The writer comes back from the disk to a busy loop's thread, which would keep the
+    # interpreter for 5 ms each time; with a tenth of that 6 % more reports a second.
+    sys.setswitchinterval(0.0005)
 
 
 class _Daemons(ThreadPoolExecutor):
