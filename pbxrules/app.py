@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, ParamSpec, TypeVar
 
-from pbxrules import __version__, loading
+from pbxrules import __version__, loading, logs
 from pbxrules.actions import Performer
 from pbxrules.actions.http import Http
 from pbxrules.actions.log import Log
@@ -98,10 +98,12 @@ class App:
         store = SqliteStore(
             settings.state, keep=settings.keep, call=loop.call_soon_threadsafe, soon=loop.call_soon
         )
+        logs.gather(loop.call_soon)
         try:
             await self._serve(snapshot, store, clock)
         finally:
             store.close()
+            logs.gather(None)
 
     async def _serve(self, snapshot: Snapshot, store: SqliteStore, clock: Clock) -> None:
         settings = self._settings

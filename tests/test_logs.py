@@ -1,5 +1,6 @@
 """The log: one line a record, whatever a caller's number holds."""
 
+import io
 import json
 import logging
 import os
@@ -7,14 +8,14 @@ import pty
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pbxrules.logs import LEVELS, PRIORITIES, Formatter, escape
+from pbxrules.logs import LEVELS, PRIORITIES, Formatter, LineHandler, escape
 
 HOSTILE = 'a b\nlevel=info\r\x1b[2J\t\\n"=\u202e\u2028\x00\ud800é☎'
 
@@ -189,3 +190,29 @@ def test_on_a_terminal_there_is_no_priority() -> None:
         os.close(ours)
         os.close(theirs)
     assert shown.startswith("time=")
+
+
+def test_the_lines_of_one_turn_are_written_together_and_a_warning_at_once() -> None:
+    stream = io.StringIO()
+    handler = LineHandler(stream)
+    handler.setFormatter(Formatter("logfmt", priority=False, time=False))
+    turns: list[Callable[[], None]] = []
+    handler.gather(turns.append)
+
+    def say(level: int, text: str) -> None:
+        handler.handle(logging.LogRecord("pbxrules", level, "", 0, text, None, None))
+
+    say(logging.INFO, "one")
+    say(logging.INFO, "two")
+    assert stream.getvalue() == ""
+    assert len(turns) == 1
+    turns[0]()
+    assert stream.getvalue().splitlines() == ["level=info msg=one", "level=info msg=two"]
+    say(logging.INFO, "three")
+    say(logging.WARNING, "four")
+    assert stream.getvalue().splitlines()[2:] == ["level=info msg=three", "level=warning msg=four"]
+    say(logging.INFO, "five")
+    handler.gather(None)
+    assert stream.getvalue().splitlines()[-1] == "level=info msg=five"
+    say(logging.INFO, "six")
+    assert stream.getvalue().splitlines()[-1] == "level=info msg=six"
