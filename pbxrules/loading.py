@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pbxrules import programs, rules, shipped
+from pbxrules import lint, programs, rules, shipped
 from pbxrules.errors import Location, Problem, ProblemsError, why_unreadable
 from pbxrules.language import Language, verbs
 from pbxrules.model import Program, Rule
@@ -24,6 +24,8 @@ class Snapshot:
 
     ruleset: RuleSet
     language: Language
+    warnings: tuple[Problem, ...] = ()
+    """What is doubtful about the rules, sorted."""
     _digests: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -127,7 +129,8 @@ def load(files: Iterable[Path], language: Language) -> Snapshot:
         raise ProblemsError([*problems, *exc.problems]) from exc
     if problems:
         raise ProblemsError(problems)
-    return Snapshot(ruleset=ruleset, language=language)
+    warnings = lint.warnings(documents, ruleset, language)
+    return Snapshot(ruleset=ruleset, language=language, warnings=warnings)
 
 
 def _text(path: Path) -> str:

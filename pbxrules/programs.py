@@ -70,6 +70,8 @@ def as_written(value: Any, document: Document, path: Path) -> Any:
             return [as_written(item, document, (*path, place)) for place, item in enumerate(value)]
         case bool() | str() | None:
             return value
+        case int() if value:
+            return str(value)  # only -0 is written otherwise
         case _:
             return document.written(path)
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
 
-from pbxrules.errors import did_you_mean
+from pbxrules import hints
+from pbxrules.errors import did_you_mean, nearest
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
@@ -117,16 +118,31 @@ def _kind(error: Any) -> str:
     return str(title or "this mapping")
 
 
+FEW = 8
+"""Keys that are listed where no hint is to be had."""
+
+
 def _unknown_keys(path: Path, error: Any) -> Iterator[Mismatch]:
     schema: Any = error.schema
     known = list(schema.get("properties", {}))
-    other: Mapping[str, str] = schema.get("x-other-words", {})
     for key in error.instance:
         if key in known:
             continue
-        hint = f"say '{other[key]}'" if key in other else did_you_mean(str(key), known)
+        meant, hint = _meant(str(key), schema)
+        if not meant and not hint and len(known) <= FEW:
+            hint = f"there are {', '.join(known)}"
         message = f"'{key}' is no key of {_kind(error)}"
         yield Mismatch(path=path, code="unknown-key", message=message, hint=hint, key=str(key))
+
+
+def _meant(key: str, schema: Mapping[str, Any]) -> tuple[str, str]:
+    """The key that *key* most likely stands for, if any, and what to do."""
+    other = schema.get("x-other-words", {}).get(key)
+    if other is not None:
+        return ("", other) if " " in other else (other, f"say '{other}'")
+    known = schema.get("properties", {})
+    meant = nearest(key, known)
+    return meant, f"did you mean '{meant}'?" if meant else ""
 
 
 def _not_together(path: Path, error: Any) -> Iterator[Mismatch]:
@@ -137,10 +153,23 @@ def _not_together(path: Path, error: Any) -> Iterator[Mismatch]:
 
 
 def _missing_keys(path: Path, error: Any) -> Iterator[Mismatch]:
+    schema: Any = error.schema
+    known = schema.get("properties", {})
+    # One mistake is told once: 'triger' is unknown, and 'triggers' is not missing too.
+    misspelt = {_meant(str(key), schema)[0] for key in error.instance if key not in known}
     for key in error.validator_value:
-        if key not in error.instance:
+        if key not in error.instance and key not in misspelt:
             message = f"'{key}' is missing from {_kind(error)}"
-            yield Mismatch(path=path, code="missing-key", message=message)
+            hint = _slug_hint(key, known.get(key, {}), error.instance)
+            hint = hint or hints.such_as(known.get(key, {}), key)
+            yield Mismatch(path=path, code="missing-key", message=message, hint=hint)
+
+
+def _slug_hint(key: str, schema: Mapping[str, Any], instance: Mapping[str, Any]) -> str:
+    """A name made of another key's text: an ``id`` of the ``alias``."""
+    text = instance.get(schema.get("x-slug-of", ""))
+    name = hints.slug(text, schema["x-slug"]) if isinstance(text, str) else ""
+    return name and f"such as {key}: {name}"
 
 
 _TYPES = {
@@ -178,34 +207,30 @@ def _is_secret(error: Any) -> bool:
 
 
 def _wrong_type(path: Path, error: Any) -> Iterator[Mismatch]:
+    schema: Any = error.schema
     wanted = error.validator_value
     names = [wanted] if isinstance(wanted, str) else list(wanted)
     words = " or ".join(_TYPES[name] for name in names)
     hint = ""
-    if names == ["string"] and isinstance(error.instance, int | float):
-        schema: Any = error.schema
-        if "x-wanted" in schema and not _matches(schema.get("pattern", ""), str(error.instance)):
-            words = schema["x-wanted"]
-        else:
-            hint = "put it in quotes"
-    yield Mismatch(
-        path=path,
-        code="wrong-type",
-        message=f"{_quoted(error)} is not {words}",
-        hint=hint,
-    )
+    number = hints.kind(error.instance) == "number"
+    if names == ["string"] and number and _matches(schema.get("pattern", ""), str(error.instance)):
+        hint = "put it in quotes"
+    else:
+        words = schema.get("x-wanted", words)
+        hint = "" if _is_secret(error) else hints.of_wrong_type(schema, names, error.instance)
+    message = f"{_quoted(error)} is not {words}"
+    yield Mismatch(path=path, code="wrong-type", message=message, hint=hint)
 
 
 def _not_listed(path: Path, error: Any) -> Iterator[Mismatch]:
     options = [str(option) for option in error.validator_value]
     wanted = error.schema.get("x-wanted")
     words = f"is not {wanted}" if wanted else f"is none of {', '.join(options)}"
-    yield Mismatch(
-        path=path,
-        code="wrong-value",
-        message=f"{_quoted(error)} {words}",
-        hint=did_you_mean(str(error.instance), options),
-    )
+    hint = did_you_mean(str(error.instance), options)
+    if str(error.instance) in options:
+        hint = f"write {error.instance}, without quotes"
+    message = f"{_quoted(error)} {words}"
+    yield Mismatch(path=path, code="wrong-value", message=message, hint=hint)
 
 
 def _not_the_one(path: Path, error: Any) -> Iterator[Mismatch]:
@@ -229,8 +254,9 @@ def _pattern(path: Path, error: Any) -> Iterator[Mismatch]:
     schema: Any = error.schema
     wanted = schema.get("x-wanted") or f"of the form {error.validator_value}"
     message = f"{_quoted(error)} is not {wanted}"
+    hint = "" if _is_secret(error) else hints.of_wrong_text(schema, error.instance)
     key = error.instance if "propertyNames" in error.absolute_schema_path else None
-    yield Mismatch(path=path, code="wrong-value", message=message, key=key)
+    yield Mismatch(path=path, code="wrong-value", message=message, hint=hint, key=key)
 
 
 _WORDS: Mapping[str, Callable[[Path, Any], Iterator[Mismatch]]] = {

@@ -63,6 +63,7 @@ UNSEEN = re.compile(
     "[^\t\n\r -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
 MASK = "\ufffd"
+WRITE_OUT = "write the value out at each place"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -200,7 +201,9 @@ def _unseen(text: str, lines: "array[int]") -> set[Note]:
 class _Frame:
     """A list or mapping that is being read."""
 
-    __slots__ = ("at_key", "flow", "items", "key", "key_start", "members", "pairs", "start")
+    __slots__ = (
+        "again", "at_key", "flow", "items", "key", "key_start", "members", "pairs", "start",
+    )  # fmt: skip
 
     def __init__(self, start: int, *, flow: bool, pairs: dict[str, Any] | None) -> None:
         self.start = start
@@ -211,6 +214,7 @@ class _Frame:
         self.at_key = pairs is not None
         self.key: str | None = None  # of the value that comes; None: to be dropped
         self.key_start = start
+        self.again = False  # its first key came a second time
 
 
 class Reader:
@@ -227,6 +231,7 @@ class Reader:
         self.frame = _Frame(0, flow=False, pairs=None)  # holds the root
         self.stack: list[_Frame] = []
         self.documents = 0
+        self.anchors: set[str] = set()
         self.last: Any = None  # the event before; its kind matters
 
     @property
@@ -324,7 +329,11 @@ class Reader:
             start = comment.start(1)
             hint = f"'#' begins a comment; {advice(comment[1])}"
         elif self.frame.flow and key and ":" in key:
+            start = self.frame.key_start
             hint = f"write '{key.replace(':', ': ', 1)}', with a space after the colon"
+        elif self.frame.flow and key and not self.source.startswith(":", self.last.end_mark.index):
+            start = self.frame.key_start
+            hint = f"write '{key}: …', or \"{{{{ {key} }}}}\" for a template"
         else:
             hint = 'write what is meant, if nothing then "" or null'
         self._note(start, "empty-value", f"{what} has no value", hint)
@@ -335,9 +344,7 @@ class Reader:
         frame.key_start = start
         frame.key = intern(text)  # 10,000 rules spell the same few keys
         if frame.pairs and text in frame.pairs:
-            first = frame.members[3 * list(frame.pairs).index(text)]
-            hint = f"first in line {bisect_right(self.lines, first)}"
-            self._note(start, "duplicate-key", f"'{text}' is given twice", hint)
+            self._key_again(text, start)
         elif plain and text == "<<":
             self._note(start, "merge-key", "merge keys ('<<') are not read here", "write them out")
         elif plain and not text:
@@ -345,6 +352,20 @@ class Reader:
         else:
             return
         frame.key = None
+
+    def _key_again(self, text: str, start: int) -> None:
+        frame = self.frame
+        assert frame.pairs is not None
+        rank = list(frame.pairs).index(text)
+        hint = f"first in line {bisect_right(self.lines, frame.members[3 * rank])}"
+        in_list = len(self.stack) > 1 and self.stack[-1].pairs is None
+        if rank == 0 and in_list and not frame.flow and len(frame.pairs) > 1:
+            # A second rule whose dash is missing: its other keys need no word of their own.
+            frame.again = True
+            hint += "; an entry of a list begins with '- '"
+        elif frame.again:
+            return
+        self._note(start, "duplicate-key", f"'{text}' is given twice", hint)
 
     def _put(self, value: object, start: int, offset: int = 0) -> None:
         frame = self.frame
@@ -387,7 +408,8 @@ class Reader:
     def _alias(self, event: ParserEvent) -> None:
         start = event.start_mark.index
         word = self.source[start : event.end_mark.index]
-        self._note(start, "alias", ALIAS, advice(self.whole(start)))
+        known = event.anchor in self.anchors
+        self._note(start, "alias", ALIAS, WRITE_OUT if known else advice(self.whole(start)))
         if self.frame.at_key:
             self._key(word, start, plain=False)
         else:
@@ -395,7 +417,9 @@ class Reader:
 
     def _refuse(self, event: ParserEvent, start: int) -> None:
         if event.anchor:
-            self._note(start, "anchor", ANCHOR, advice(self.whole(start)))
+            self.anchors.add(event.anchor)
+            one = isinstance(event, yaml.ScalarEvent)
+            self._note(start, "anchor", ANCHOR, advice(self.whole(start)) if one else WRITE_OUT)
         if event.tag:
             self._note(start, "tag", TAG, advice(self.whole(start)))
 

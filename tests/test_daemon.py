@@ -347,7 +347,7 @@ rules:
     triggers: {{event: ring}}
     actions: [{{shell: "touch {tmp_path}/began; sleep 1"}}]
   - id: long
-    triggers: {{event: ring}}
+    triggers: {{event: [ring, alert]}}
     actions:
       - shell: "[ -e {tmp_path}/again ] || {{ touch {tmp_path}/again; sleep 60; }}"
         timeout: 2m

@@ -12,14 +12,14 @@ PACKAGE = Path(pbxrules.__file__).parent
 LINE = "-- the line --"
 
 LAYERS = [
-    ["errors"],
-    ["model", "yamlfaults"],
+    ["codes", "errors"],
+    ["hints", "listing", "model", "yamlfaults"],
     ["yamlsource", "schema", "template", "resends"],
     ["pbx"],
     ["conditions", "language"],
     ["index", "programs"],
     ["rules"],
-    ["engine", "runs"],
+    ["engine", "lint", "runs"],
     [LINE],
     ["clock", "shipped", "store", "actions", "systemd", "control"],
     ["config", "loading", "logs", "sending"],

@@ -133,6 +133,18 @@ def cannot(char: str) -> str:
             id="a key given twice; the first stays",
         ),
         pytest.param(
+            "- a: 1\n  b: 2\n  a: 3\n  b: 4\n- b: 1\n  b: 2\n",
+            [
+                (
+                    "3:3: duplicate-key: 'a' is given twice"
+                    " (first in line 1; an entry of a list begins with '- ')"
+                ),
+                "6:3: duplicate-key: 'b' is given twice (first in line 5)",
+            ],
+            [{"a": 1, "b": 2}, {"b": 1}],
+            id="a list's entry without its dash is told once",
+        ),
+        pytest.param(
             "{a: 1, a: 2}",
             ["1:8: duplicate-key: 'a' is given twice (first in line 1)"],
             {"a": 1},
@@ -177,6 +189,15 @@ def cannot(char: str) -> str:
             [f'1:4: anchor: {ANCHOR} (write "&lamp 1")', f'2:4: anchor: {ANCHOR} (write "&")'],
             {"a": 1, "b": "&"},
             id="an anchor",
+        ),
+        pytest.param(
+            "a: &lamp {b: 1}\nc: *lamp\n",
+            [
+                f"1:4: anchor: {ANCHOR} (write the value out at each place)",
+                f"2:4: alias: {ALIAS} (write the value out at each place)",
+            ],
+            {"a": {"b": 1}, "c": "*lamp"},
+            id="an anchor of a mapping, and its alias",
         ),
         pytest.param(
             "a: !secret x\nb: !<\n",
@@ -235,12 +256,23 @@ def cannot(char: str) -> str:
             "{event: ring,extension:101}",
             [
                 (
-                    "1:27: empty-value: 'extension:101' has no value "
+                    "1:14: empty-value: 'extension:101' has no value "
                     "(write 'extension: 101', with a space after the colon)"
                 )
             ],
             {"event": "ring", "extension:101": None},
             id="no space after the colon",
+        ),
+        pytest.param(
+            "{payload: {caller}}",
+            [
+                (
+                    "1:12: empty-value: 'caller' has no value"
+                    " (write 'caller: …', or \"{{ caller }}\" for a template)"
+                )
+            ],
+            {"payload": {"caller": None}},
+            id="a template of single braces",
         ),
         pytest.param(
             "? \n: 1\n",
@@ -299,6 +331,17 @@ def cannot(char: str) -> str:
             id="a second colon",
         ),
         pytest.param(
+            "{event: ring extension: 101, d: 1}",
+            [
+                (
+                    f"1:23: yaml-syntax: {COLON} (write ',' before 'extension';"
+                    ' for one text write "ring extension: 101")'
+                )
+            ],
+            {"event": "ring extension: 101", "d": 1},
+            id="a comma that is missing before a key",
+        ),
+        pytest.param(
             "{a: b: c, d: 1}",
             [f'1:6: yaml-syntax: {COLON} (write "b: c")'],
             {"a": "b: c", "d": 1},
@@ -326,6 +369,15 @@ def cannot(char: str) -> str:
             ["1:8: yaml-syntax: text stands behind a value's end (write \"'x' y\")"],
             {"a": "'x' y", "b": 1},
             id="text behind quotes",
+        ),
+        pytest.param(
+            "a: 'it's x'\nb: \"x \"y\"\"\nc: 1\n",
+            [
+                '1:8: yaml-syntax: text stands behind a value\'s end (write "it\'s x")',
+                "2:8: yaml-syntax: text stands behind a value's end (write 'x \"y\"')",
+            ],
+            {"a": "'it's x'", "b": '"x "y""', "c": 1},
+            id="a quote inside quotes of its own kind",
         ),
         pytest.param(
             "a: |x\nb: 1\n",
@@ -445,8 +497,25 @@ def test_problem_read_past(text: str, expected: list[str], value: object) -> Non
         pytest.param("- a\nb: c\n", [f"2:1: {MISFIT})"], id="a key beside a list"),
         pytest.param(
             "a: 1\nextension:101\nb: 2\n",
+            [
+                "2:1: yaml-syntax: a space is missing after the colon (write 'extension: 101')",
+            ],
+            id="a line without a space after its colon",
+        ),
+        pytest.param(
+            "a: 1\nextension\nb: 2\n",
             ["2:1: yaml-syntax: a line without a key (write 'key: value')"],
             id="a line without a key",
+        ),
+        pytest.param(
+            "- a: |\n  text\n",
+            ["2:3: yaml-syntax: the text behind '|' is not indented (begin it further right)"],
+            id="a text that stands under its key's first letter",
+        ),
+        pytest.param(
+            "a: [1, 2}\n",
+            ["1:9: yaml-syntax: ']' is missing before '}' (write ']')"],
+            id="a bracket closed by another kind",
         ),
         pytest.param(
             "a: 1\n--- \nb: *1\n",

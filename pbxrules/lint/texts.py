@@ -1,0 +1,97 @@
+"""Texts that are not what they look like: templates where none are read, quotes that are kept."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from pbxrules.errors import Problem
+from pbxrules.language import Language
+from pbxrules.lint.written import WrittenRule, WrittenTrigger
+from pbxrules.schema import Path
+
+_TEMPLATE = re.compile(r"\{\{-?\s*[A-Za-z_]")
+_CURLY = re.compile("[“”„‟«»‘’‚].*[“”‟«»‘’]", re.DOTALL)
+_BRACES = re.compile(r"(?<!\{)\{([a-z_]+)\}(?!\})")
+_END = re.compile(r"([a-z_]+) *\}\}")
+_QUOTE = re.compile("[“„‟«»‘’‚]")
+
+
+def text_warnings(rule: WrittenRule, language: Language) -> Iterator[Problem]:
+    """What is doubtful about the texts of *rule*."""
+    for written in rule.triggers:
+        yield from _tests(rule, written)
+    yield from _split(rule)
+    if "variables" in rule.value:
+        yield from _variables(rule)
+    whole = "".join(_all_texts(rule.value))  # of 10,000 rules few need a closer look
+    if _QUOTE.search(whole):
+        yield from _curly(rule)
+    if _BRACES.search(whole) or whole.count("{{") < whole.count("}}"):
+        yield from _braces(rule, language)
+
+
+def _all_texts(value: Any) -> Iterator[str]:
+    for inner in value.values() if isinstance(value, dict) else value:
+        if isinstance(inner, str):
+            yield inner
+        elif isinstance(inner, dict | list):
+            yield from _all_texts(inner)
+
+
+def _texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
+    """Every text in *value*, with its path."""
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, dict | list):
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _texts(inner, (*path, key))
+
+
+def _curly(rule: WrittenRule) -> Iterator[Problem]:
+    for path, text in _texts(rule.value, rule.path):
+        if _CURLY.fullmatch(text):
+            message = f"the quotes {text[0]} and {text[-1]} are part of this text"
+            yield rule.warning(path, "curly-quotes", message, f'write "{text[1:-1]}"')
+
+
+def _variables(rule: WrittenRule) -> Iterator[Problem]:
+    for path, text in _texts(rule.value.get("variables"), (*rule.path, "variables")):
+        if _TEMPLATE.search(text):
+            message = "variables hold no templates: this is plain text"
+            hint = "write it where the variable is used"
+            yield rule.warning(path, "template-as-text", message, hint)
+
+
+def _braces(rule: WrittenRule, language: Language) -> Iterator[Problem]:
+    for path, text in _texts(rule.value.get("actions"), (*rule.path, "actions")):
+        found = list(_BRACES.finditer(text))
+        if "{{" not in text:
+            found += _END.finditer(text)
+        for one in found:
+            if one[1] in language.fields:
+                hint = f'write "{{{{ {one[1]} }}}}"'
+                yield rule.warning(path, "single-braces", f"'{one[0]}' is plain text", hint)
+
+
+def _tests(rule: WrittenRule, written: WrittenTrigger) -> Iterator[Problem]:
+    for test in written.trigger.tests:
+        at = (*written.path, test.field)
+        for path, text in _texts(written.value[test.field], at):
+            if _TEMPLATE.search(text):
+                message = "a field test takes no templates: this is plain text"
+                hint = "compare in a condition"
+                yield rule.warning(path, "template-as-text", message, hint)
+            elif text in rule.groups and "in" not in path[len(at) :]:
+                message = f"'{text}' is a text here, and no group"
+                yield rule.warning(path, "group-as-text", message, f"write {{in: {text}}}")
+
+
+def _split(rule: WrittenRule) -> Iterator[Problem]:
+    """``- event: ring`` and, as a trigger of its own, ``- extension: 101``."""
+    alone = [one for one in rule.triggers if one.value.keys() - {"id"} == {"event"}]
+    without = [one for one in rule.triggers if "event" not in one.value]
+    if alone and without:
+        event = alone[0].trigger.tests[0].wanted
+        message = f"this is a trigger by itself, and every {event} is one"
+        hint = "leave out the '- ' before tests that belong together"
+        yield rule.warning(without[0].path, "split-trigger", message, hint)

@@ -1,0 +1,81 @@
+"""Rules as they stand in their files, beside what was made of them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pbxrules.errors import Problem
+from pbxrules.model import Rule, Trigger
+from pbxrules.programs import as_written
+from pbxrules.rules import RuleSet
+from pbxrules.schema import Path
+from pbxrules.yamlsource import Document
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenTrigger:
+    """One trigger: its map in the file, where that stands, and its tests."""
+
+    path: Path
+    value: Mapping[str, Any]
+    trigger: Trigger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenRule:
+    """One enabled rule."""
+
+    document: Document
+    path: Path
+    value: Mapping[str, Any]
+    rule: Rule
+    groups: Mapping[str, Sequence[str]]
+    """Those of all files."""
+
+    triggers: Sequence[WrittenTrigger]
+    """None where it takes every event."""
+
+    def as_written(self, path: Path) -> Any:
+        """The value at *path* in the rule, its numbers as their digits."""
+        value: Any = self.value
+        for step in path:
+            value = value[step]
+        return as_written(value, self.document, (*self.path, *path))
+
+    def warning(self, path: Path, code: str, message: str, hint: str = "") -> Problem:
+        """A warning about the value at *path* of the file."""
+        return Problem(self.document.place(path), code, message, hint, "warning")
+
+    def key_warning(self, path: Path, code: str, message: str, hint: str = "") -> Problem:
+        """A warning about the key at *path* of the file."""
+        return Problem(self.document.key_place(path), code, message, hint, "warning")
+
+
+def written_rules(documents: Sequence[Document], ruleset: RuleSet) -> Iterator[WrittenRule]:
+    """Every rule of *documents* that is enabled, in their order."""
+    groups = {
+        name: as_written(numbers, document, ("groups", name))
+        for document in documents
+        for name, numbers in (document.value or {}).get("groups", {}).items()
+    }
+    for document in documents:
+        for place, value in enumerate((document.value or {}).get("rules", ())):
+            rule = ruleset.by_id.get(value["id"])
+            if rule is not None:
+                path = ("rules", place)
+                yield WrittenRule(
+                    document=document,
+                    path=path,
+                    value=value,
+                    rule=rule,
+                    groups=groups,
+                    triggers=tuple(_triggers(value["triggers"], (*path, "triggers"), rule)),
+                )
+
+
+def _triggers(value: Any, path: Path, rule: Rule) -> Iterator[WrittenTrigger]:
+    if isinstance(value, dict):
+        yield WrittenTrigger(path=path, value=value, trigger=rule.triggers[0])
+    elif isinstance(value, list):
+        for place, (one, trigger) in enumerate(zip(value, rule.triggers, strict=True)):
+            yield WrittenTrigger(path=(*path, place), value=one, trigger=trigger)
