@@ -14,9 +14,11 @@ LINE = "-- the line --"
 LAYERS = [
     ["errors"],
     ["model", "yamlfaults"],
-    ["yamlsource", "schema", "template", "resends"],
+    ["yamlsource", "members", "template", "resends"],
+    ["schema"],
     ["pbx"],
-    ["conditions", "language"],
+    ["language"],
+    ["conditions"],
     ["index", "programs"],
     ["rules"],
     ["engine", "runs"],
