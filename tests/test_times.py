@@ -21,6 +21,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from pbxrules import zones
 from pbxrules.conditions.times import OTHER_WORDS, Time, TimeError, TimeProblem, compile_time
 from pbxrules.conditions.times.compiling import KEYS
 from pbxrules.conditions.times.days import DAY_KEYS
@@ -40,7 +41,7 @@ CHECK = Schema(SCHEMA)
 
 
 def made(wanted: Any, zone: Any = UTC) -> Time:
-    return compile_time(wanted, zone=zone, zones=ZoneInfo, zone_names=lambda: ZONES)
+    return compile_time(wanted, zone=zone, zones=zones.find, zone_names=lambda: ZONES)
 
 
 def written(text: str) -> Any:
@@ -434,7 +435,7 @@ def test_the_names_of_zones_are_only_asked_for_where_one_is_unknown() -> None:
         raise AssertionError
 
     wanted = {"timezone": "Europe/Berlin", "before": "07:00"}
-    assert compile_time(wanted, zone=UTC, zones=ZoneInfo, zone_names=names).holds(0)
+    assert compile_time(wanted, zone=UTC, zones=zones.find, zone_names=names).holds(0)
 
 
 # --- changes of the clock -------------------------------------------------------------------
