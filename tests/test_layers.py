@@ -23,7 +23,7 @@ LAYERS = [
     ["rules"],
     ["engine", "runs"],
     [LINE],
-    ["clock", "shipped", "store", "actions", "systemd", "control"],
+    ["clock", "zones", "shipped", "store", "actions", "systemd", "control"],
     ["config", "loading", "logs", "sending"],
     ["dispatcher", "showing"],
     ["intake"],

@@ -42,7 +42,7 @@ def document(path: Path | str) -> Any:
 
 def test_there_are_schemas_for_rules_configuration_and_each_event() -> None:
     assert {"rules.schema.json", "config.schema.json", "events/ring.schema.json"} <= {*names(FILES)}
-    assert len(FILES) == 2 + 8 + 1 + len(VERBS)
+    assert len(FILES) == 2 + 8 + 2 + len(VERBS)
 
 
 @pytest.mark.parametrize("name", names(FILES))
@@ -140,11 +140,14 @@ def test_each_schema_of_an_action_says_what_its_arguments_are() -> None:
             assert Schema(part).is_valid(example)
 
 
-@pytest.mark.parametrize("module", ["fields"])
-def test_a_condition_has_a_schema_and_a_test(module: str) -> None:
-    modules = (Path(pbxrules.__file__).parent / "conditions").glob("*.py")
-    assert {path.stem for path in modules} == {"__init__", "fields"}, "add its name above"
-    assert document("rules.schema.json")["$defs"]["operators"]
+@pytest.mark.parametrize(
+    ("module", "file", "part"),
+    [("fields", "rules.schema.json", "operators"), ("times", "parts/times.schema.json", "time")],
+)
+def test_a_condition_has_a_schema_and_a_test(module: str, file: str, part: str) -> None:
+    modules = (Path(pbxrules.__file__).parent / "conditions").glob("[!_]*")
+    assert {path.stem for path in modules} == {"fields", "times"}, "add its name above"
+    assert document(file)["$defs"][part]
     assert (Path(__file__).parent / f"test_{module}.py").is_file()
 
 
