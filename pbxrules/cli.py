@@ -193,7 +193,10 @@ def _checked(settings: "Config", paths: tuple[Path, ...]) -> tuple[int, "Snapsho
     from pbxrules import loading
 
     language = loading.language(
-        schemas=settings.schemas, variables=settings.variables, secrets=settings.secrets
+        schemas=settings.schemas,
+        variables=settings.variables,
+        secrets=settings.secrets,
+        timezone=settings.timezone,
     )
     files: list[Path] = []
     for path in paths or (settings.rules,):

@@ -1,7 +1,8 @@
 """What to write in the place of a value that a schema refuses.
 
-A schema says more of itself by keywords of ours: ``x-hints`` (what to do where a value of a
-kind stands, such as ``null``), ``x-duration`` and ``x-slug`` (what its pattern is about).
+A schema says more of itself by keywords of ours: ``x-hint`` (what to do, or a map that says it
+by the kind of value that stands there, such as ``null``), ``x-duration`` and ``x-slug`` (what
+its pattern is about).
 """
 
 import json
@@ -67,7 +68,8 @@ def kind(value: Any) -> str:
 
 def of_wrong_type(schema: Mapping[str, Any], names: Sequence[str], value: Any) -> str:
     """What to do about *value*, which is of none of the types *names*; ``""`` if unknown."""
-    hint = schema.get("x-hints", {}).get(kind(value), "")
+    told = schema.get("x-hint", "")
+    hint = told.get(kind(value), "") if isinstance(told, Mapping) else told
     if not hint and "x-duration" in schema:
         hint = near_duration(value) or UNITS
     elif not hint and "boolean" in names and isinstance(value, str):

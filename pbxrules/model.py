@@ -2,12 +2,16 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from datetime import UTC, tzinfo
+from typing import Any, Protocol, TypeAlias
 
 from pbxrules.errors import Location
 
 FieldValue = str | int | float | tuple[str, ...]
 """Text, a number (durations, in seconds) or a list of texts; an absent field has no key."""
+
+Members: TypeAlias = Mapping[str, "Members | None"]
+"""What a map may hold, by name, and each one's own members; None: nobody says which."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +76,54 @@ class Trigger:
     """A set of field tests, all of which must hold."""
 
     id: str
+    """As written, else its place from 1."""
     tests: tuple[FieldTest, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What conditions see, at the moment of firing."""
+
+    event: Event
+    wall_s: float
+    """That moment, in seconds since 1970 UTC."""
+    trigger: str
+    """The id of the trigger that fits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Miss:
+    """What a test wanted and did not find; small, for it is stored."""
+
+    subject: str
+    """A field, ``time``, ``trigger``, a template; a whole sentence where nothing else is said."""
+    wanted: str | None = None
+    found: str | None = None
+    """None: the field's value, which the event tells."""
+
+
+class Misses(Protocol):
+    """Looks whether something is true of some facts."""
+
+    def __call__(self, facts: Facts, /, *, wanted: bool) -> tuple[Miss, ...]:
+        """Why it is not as *wanted*: of several misses any one would do; empty if it is.
+
+        What can't be worked out is neither true nor false, and misses both.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """What else must hold at the moment of firing."""
+
+    says: str
+    """In words: ``and``, ``or``, ``not``, ``caller in family``, ``time night``."""
+    misses: Misses
+    parts: tuple["Condition", ...] = ()
+
+    def holds(self, facts: Facts) -> bool:
+        """Whether it holds; False also where that can't be worked out."""
+        return not self.misses(facts, wanted=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +161,8 @@ class Program:
     vars: Mapping[str, Any]
     source: Mapping[str, Any]
     """The rule's own JSON: what ``programs.program`` makes this value from again."""
+    zone: tzinfo = UTC
+    """That of ``now`` in its templates."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +172,8 @@ class Rule:
     id: str
     where: Location
     triggers: tuple[Trigger, ...]
+    condition: Condition | None = None
+    """None: it fires whenever a trigger fits."""
     program: Program
     max_runs: int
 
@@ -129,8 +184,20 @@ class Verdict:
 
     rule: str
     matched: bool
-    because: tuple[tuple[str, str], ...] = ()
-    """For each trigger looked at, the first field that did not pass and what was wanted."""
+    because: tuple[tuple[Miss, ...], ...] = ()
+    """What each trigger that was looked at missed first, or what the conditions missed.
+
+    Of several in one entry any one would have done.
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """A rule that fires."""
+
+    rule: Rule
+    trigger: str
+    """The id of the first of its triggers that fits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +206,7 @@ class Decision:
 
     verdicts: tuple[Verdict, ...]
     """Of the candidates only, in the rules' order."""
-    starts: tuple[Rule, ...]
+    starts: tuple[Start, ...]
     """The rules whose runs begin, in the rules' order."""
 
 
@@ -164,6 +231,8 @@ class Run:
     rule: str
     program: str
     """The digest of its ``Program``."""
+    trigger: str
+    """The id of the trigger that fitted."""
     position: str
     """The step that is owed, such as ``actions/0``; ``""`` once the run has ended."""
     verb: str

@@ -14,6 +14,8 @@ import jsonschema_rs
 
 from pbxrules import hints
 from pbxrules.errors import did_you_mean, nearest
+from pbxrules.members import members
+from pbxrules.model import Members
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
@@ -286,6 +288,8 @@ class EventSchema:
     event: str
     """Our name: the file's, ``ring`` of ``ring.schema.json``."""
     schema: Schema
+    members: Members | None
+    """What such a report may hold, as far as the schema lists it."""
 
 
 def event_schemas(documents: Mapping[str, Mapping[str, Any]]) -> dict[str, EventSchema]:
@@ -302,7 +306,7 @@ def event_schemas(documents: Mapping[str, Mapping[str, Any]]) -> dict[str, Event
         if not names:
             raise ValueError(f"{event}: properties.action needs a const: the PBX's own word")
         try:
-            entry = EventSchema(event=event, schema=Schema(document))
+            entry = EventSchema(event=event, schema=Schema(document), members=members(document))
         except ValueError as exc:
             raise ValueError(f"{event}: {exc}") from exc
         for name in names:

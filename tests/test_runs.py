@@ -36,7 +36,7 @@ def with_first(of: Program, **changes: Any) -> Program:
 
 
 def begun(of: Program = TWO_STEPS, *, waiting: int = 0, most: int = 10) -> Run:
-    return runs.begin(of, "digest", 7, 7_000_001, BEGAN, waiting=waiting, most=most)
+    return runs.begin(of, "digest", 7, 7_000_001, BEGAN, trigger="door", waiting=waiting, most=most)
 
 
 def tried(of: Program, times: int = 1) -> Run:

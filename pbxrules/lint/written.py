@@ -6,7 +6,6 @@ from typing import Any
 
 from pbxrules.errors import Problem
 from pbxrules.model import Rule, Trigger
-from pbxrules.programs import as_written
 from pbxrules.rules import RuleSet
 from pbxrules.schema import Path
 from pbxrules.yamlsource import Document
@@ -40,7 +39,7 @@ class WrittenRule:
         value: Any = self.value
         for step in path:
             value = value[step]
-        return as_written(value, self.document, (*self.path, *path))
+        return self.document.as_written(value, (*self.path, *path))
 
     def warning(self, path: Path, code: str, message: str, hint: str = "") -> Problem:
         """A warning about the value at *path* of the file."""
@@ -54,7 +53,7 @@ class WrittenRule:
 def written_rules(documents: Sequence[Document], ruleset: RuleSet) -> Iterator[WrittenRule]:
     """Every rule of *documents* that is enabled, in their order."""
     groups = {
-        name: as_written(numbers, document, ("groups", name))
+        name: document.as_written(numbers, ("groups", name))
         for document in documents
         for name, numbers in (document.value or {}).get("groups", {}).items()
     }

@@ -99,9 +99,9 @@ def load(db: sqlite3.Connection, run_ids: Sequence[int]) -> list[LoadedRun]:
     )
     return [
         LoadedRun(
-            run=rows.run(row[:14], row[14], boots),
-            event=rows.event(row[15], row[16]),
-            source=json.loads(row[17]),
+            run=rows.run(row[:15], row[15], boots),
+            event=rows.event(row[16], row[17]),
+            source=json.loads(row[18]),
         )
         for row in found
     ]
