@@ -11,11 +11,12 @@ from typing import Any
 from pbxrules import index
 from pbxrules.conditions.reading import Reader
 from pbxrules.conditions.times import Time, TimeError, compile_time
-from pbxrules.errors import Fault, Problem, ProblemsError
+from pbxrules.errors import Fault, Location, Problem, ProblemsError
 from pbxrules.language import Language
+from pbxrules.misplaced import emptied, explained, places
 from pbxrules.model import Condition, Members, Program, Rule
 from pbxrules.programs import DEFAULT_EXPIRES, compiled, source_of
-from pbxrules.schema import Path
+from pbxrules.schema import Mismatch, Path
 from pbxrules.yamlsource import Document
 
 MAX_RUNS = 10_000
@@ -40,7 +41,7 @@ class _File:
     document: Document
     wrong: frozenset[Path]
     """Where the schema already found something: no need to look there again."""
-    mismatches: tuple[Fault, ...] = ()
+    mismatches: tuple[Mismatch, ...] = ()
     """What it found, not told yet."""
     strange: set[Path] = field(default_factory=set)
     """Fields that no event has: what the schema says of their values is no matter."""
@@ -62,10 +63,23 @@ class _Reading:
     disabled: set[str] = field(default_factory=set)
     firsts: dict[tuple[str, str], str] = field(default_factory=dict)
 
+    cut: dict[str, Location] = field(default_factory=dict)
+    """By file: from where on nothing is told, for it was not read to its end."""
+
     def add(self, document: Document, faults: Iterable[Fault]) -> None:
+        """Tell *faults*, but for what only follows from what YAML could not read."""
+        cut = self.cut.get(document.file)
         for fault in faults:
             where = (document.key_place if fault.at_key else document.place)(fault.path)
-            self.problems.append(Problem(where, fault.code, fault.message, fault.hint))
+            beyond = cut is not None and where >= cut
+            unread = bool(self.cut) and fault.code in _OF_ALL_FILES
+            told = fault.code != "missing-key" and document.is_told(where, fault.path)
+            if not (beyond or unread or told):
+                self.problems.append(Problem(where, fault.code, fault.message, fault.hint))
+
+
+_OF_ALL_FILES = ("unknown-group", "unknown-time")
+"""What may stand in the part of a file that could not be read."""
 
 
 def load(documents: Sequence[Document], language: Language) -> RuleSet:
@@ -95,28 +109,47 @@ def load(documents: Sequence[Document], language: Language) -> RuleSet:
 
 def _checked(document: Document, reading: _Reading) -> _File:
     """Report what reading finds wrong with a file, and note what the schema does."""
-    reading.problems.extend(document.problems)
-    if document.value is None or not document.complete:
+    if not document.complete:
+        reading.cut[document.file] = _last_begun(document)
+    if document.value is None:
+        reading.problems.extend(document.problems)
         return _File(document=document, wrong=frozenset({()}))
-    wrong: set[Path] = set()
-    told = {problem.where for problem in document.problems}
-    mismatches: list[Fault] = []
-    for found in reading.language.rules_schema.mismatches(document.value):
-        # A value that is wrong for a reason already told needs no second one.
-        path = found.path if found.key is None else (*found.path, found.key)
-        at_key = found.key is not None
-        if document.place(path) not in told:
-            fault = Fault(path, found.code, found.message, found.hint, at_key=at_key)
-            mismatches.append(fault)
-        wrong.add(path if found.key is None else found.path)
-    return _File(document=document, wrong=frozenset(wrong), mismatches=tuple(mismatches))
+    found = reading.language.rules_schema.mismatches(document.value)
+    known = places(reading.language) if found else None
+    empty = emptied(found, document.value, known) if known else ()
+    excused = {document.place(path) for path in empty}
+    reading.problems.extend(p for p in document.problems if p.where not in excused)
+    return _File(
+        document=document,
+        wrong=frozenset(one.path for one in found),
+        mismatches=tuple(explained(found, document.value, known)) if known else (),
+    )
+
+
+def _last_begun(document: Document) -> Location:
+    """Where the last rule, group or time begins that was read, the whole of it or not."""
+    value = document.value
+    if not isinstance(value, Mapping) or not value:
+        return document.place()
+    key = next(reversed(value))
+    inner = value[key]
+    if isinstance(inner, list | Mapping) and inner:
+        last = len(inner) - 1 if isinstance(inner, list) else next(reversed(inner))
+        return document.key_place((key, last))
+    return document.key_place((key,))
 
 
 def _tell_mismatches(file: _File, reading: _Reading) -> None:
-    for fault in file.mismatches:
-        around = {fault.path[: depth + 1] for depth in range(len(fault.path))}
-        if file.strange.isdisjoint(around):
-            reading.add(file.document, [fault])
+    for one in file.mismatches:
+        path = one.path if one.key is None else (*one.path, one.key)
+        around = {path[: depth + 1] for depth in range(len(path))}
+        # A key of the rule that stands too far to the right is not missing as well.
+        there = {strange[: len(path)] for strange in file.strange if strange[-1] == one.missing}
+        if file.strange.isdisjoint(around) and path not in there:
+            at_key = one.key is not None
+            reading.add(
+                file.document, [Fault(path, one.code, one.message, one.hint, at_key=at_key)]
+            )
 
 
 def _read_groups(file: _File, reading: _Reading) -> None:

@@ -37,6 +37,10 @@ class Mismatch:
     hint: str = ""
     key: str | None = None
     """The key, where that is what is wrong, and not its value."""
+    missing: str | None = None
+    """The key that is missing."""
+    kind: str = ""
+    """What has the key, or lacks it: ``a rule``."""
 
 
 class Schema:
@@ -134,7 +138,14 @@ def _unknown_keys(path: Path, error: Any) -> Iterator[Mismatch]:
         if not meant and not hint and len(known) <= FEW:
             hint = f"there are {', '.join(known)}"
         message = f"'{key}' is no key of {_kind(error)}"
-        yield Mismatch(path=path, code="unknown-key", message=message, hint=hint, key=str(key))
+        yield Mismatch(
+            path=path,
+            code="unknown-key",
+            message=message,
+            hint=hint,
+            key=str(key),
+            kind=_kind(error),
+        )
 
 
 def _meant(key: str, schema: Mapping[str, Any]) -> tuple[str, str]:
@@ -164,7 +175,14 @@ def _missing_keys(path: Path, error: Any) -> Iterator[Mismatch]:
             message = f"'{key}' is missing from {_kind(error)}"
             hint = _slug_hint(key, known.get(key, {}), error.instance)
             hint = hint or hints.such_as(known.get(key, {}), key)
-            yield Mismatch(path=path, code="missing-key", message=message, hint=hint)
+            yield Mismatch(
+                path=path,
+                code="missing-key",
+                message=message,
+                hint=hint,
+                missing=key,
+                kind=_kind(error),
+            )
 
 
 def _slug_hint(key: str, schema: Mapping[str, Any], instance: Mapping[str, Any]) -> str:
@@ -228,7 +246,7 @@ def _not_listed(path: Path, error: Any) -> Iterator[Mismatch]:
     options = [str(option) for option in error.validator_value]
     wanted = error.schema.get("x-wanted")
     words = f"is not {wanted}" if wanted else f"is none of {', '.join(options)}"
-    hint = did_you_mean(str(error.instance), options)
+    hint = did_you_mean(str(error.instance), options) or error.schema.get("x-hint", "")
     if str(error.instance) in options:
         hint = f"write {error.instance}, without quotes"
     message = f"{_quoted(error)} {words}"

@@ -105,6 +105,16 @@ class Document:
         text = self._written.get(start)
         return json.dumps(value) if text is None else text
 
+    def is_told(self, where: Location, path: Sequence[str | int]) -> bool:
+        """Whether ``problems`` has the word on what stands at *where*, the place of *path*."""
+        text = self.written(path) or ""
+        if not text and self._find(path)[2] is None:
+            return True  # an empty value
+        return any(
+            told.where.line == where.line and 0 <= told.where.column - where.column <= len(text)
+            for told in self.problems
+        )
+
     def as_written(self, value: Any, path: Path) -> Any:
         """*value*, which stands at *path*, with each number in it as its text: ``0101``."""
         match value:

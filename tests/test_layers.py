@@ -18,6 +18,7 @@ LAYERS = [
     ["schema"],
     ["pbx"],
     ["language"],
+    ["misplaced"],
     ["conditions"],
     ["index", "programs"],
     ["rules"],

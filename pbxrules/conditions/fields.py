@@ -116,9 +116,8 @@ def _in(operand: Any, groups: Mapping[str, Sequence[str]]) -> _Part:
     if isinstance(operand, list):
         return _any_of(operand)
     if operand not in groups:
-        raise FieldTestError(
-            (), "unknown-group", f"no group is called '{operand}'", did_you_mean(operand, groups)
-        )
+        hint = did_you_mean(operand, groups) or "declare it under 'groups:'"
+        raise FieldTestError((), "unknown-group", f"no group is called '{operand}'", hint)
     part = _any_of(groups[operand])
     return _Part(part.holds, f"in {operand}", part.equals)
 
