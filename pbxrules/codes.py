@@ -74,6 +74,10 @@ _FILES: Mapping[str, Code] = {
 
 _KEYS: Mapping[str, Code] = {
     "missing-key": Code("A key that must be there is missing.", "Write it."),
+    "never-holds": Code(
+        "A time holds at no moment, such as from 22:00 to 22:00, or the 31st of April.",
+        "The message says what excludes each other.",
+    ),
     "no-verb": Code(
         "An action says how, but not what: it has no verb.",
         "Give it one of `mqtt`, `shell`, `http`, `log`.",
@@ -98,11 +102,21 @@ _KEYS: Mapping[str, Code] = {
 _NAMES: Mapping[str, Code] = {
     "duplicate-group": Code("Two groups have one name.", "Rename one; all files share them."),
     "duplicate-id": Code("Two rules have one id.", "Rename one; all files share them."),
+    "duplicate-time": Code("Two times have one name.", "Rename one; all files share them."),
     "unknown-event": Code("No report is this event.", "See [the events](reference.md#events)."),
     "unknown-field": Code(
         "No event has a field of this name.", "See [the fields](reference.md#fields)."
     ),
     "unknown-group": Code("No file declares this group.", "Declare it under `groups:`."),
+    "unknown-member": Code(
+        "No report of this event has such a member, by your own schema of it.",
+        "See that schema.",
+    ),
+    "unknown-time": Code("No file describes this time.", "Describe it under `times:`."),
+    "unknown-zone": Code("There is no such time zone.", "Write it as in `Europe/Berlin`."),
+    "unknown-trigger": Code(
+        "The rule has no trigger of this name.", "Give one the `id`, or name its place from 1."
+    ),
 }
 
 _ACTIONS: Mapping[str, Code] = {
@@ -158,7 +172,6 @@ _CONFIGURATION: Mapping[str, Code] = {
         "A variable of the environment begins with `PBXRULES_` and is no key.",
         "Correct or unset it.",
     ),
-    "unknown-zone": Code("There is no such time zone.", "Write it as in `Europe/Berlin`."),
 }
 
 _WARNINGS: Mapping[str, Code] = {
@@ -196,6 +209,14 @@ _WARNINGS: Mapping[str, Code] = {
         "Rules publish messages, and no broker is configured.",
         "Say where it is: `mqtt.url`, or `serve --mqtt URL`.",
     ),
+    "operator-as-text": Code(
+        "A field is compared with what looks like an operator, and is plain text.",
+        "Write the operator as a map: `{not: 101}`.",
+    ),
+    "parted-number": Code(
+        "A number is written with blanks, brackets or dashes; reports tell digits alone.",
+        "Write it without.",
+    ),
     "retained-command": Code(
         "A command is retained: the broker sends it again to whoever connects later.",
         "Leave `retain` out; it is for states.",
@@ -212,6 +233,7 @@ _WARNINGS: Mapping[str, Code] = {
         "Put it into an action or a condition.",
     ),
     "unused-group": Code("No rule uses this group.", "Use it or take it away."),
+    "unused-time": Code("No rule uses this time.", "Use it or take it away."),
 }
 
 WARNINGS = frozenset(_WARNINGS)

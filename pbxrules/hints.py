@@ -18,8 +18,8 @@ _WORDS = {
     "true": "true", "yes": "true", "on": "true", "y": "true", "1": "true",
     "false": "false", "no": "false", "off": "false", "n": "false", "0": "false",
 }  # fmt: skip
-_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
-_PLAIN = re.compile(r"[A-Za-z_/][\w/.-]*(?:[:][\w/.-]+)*")
+_NUMBER = re.compile(r"[+]?(-?)0*([0-9]+(?:\.[0-9]+)?)")
+_PLAIN = re.compile(r"(?:--?(?=\w))?[A-Za-z_/][\w/.-]*(?:[:][\w/.-]+)*")
 
 
 def example(value: Any) -> str:
@@ -75,7 +75,8 @@ def of_wrong_type(schema: Mapping[str, Any], names: Sequence[str], value: Any) -
     elif not hint and "boolean" in names and isinstance(value, str):
         hint = _said(_WORDS.get(value.lower(), ""), value)
     elif not hint and {"integer", "number"} & {*names} and isinstance(value, str):
-        hint = _said(value if _NUMBER.fullmatch(value) else "", value)
+        number = _NUMBER.fullmatch(value.strip())
+        hint = _said(f"{number[1]}{number[2]}" if number else "", value)
     elif not hint and names == ["array"]:
         hint = _as_list(value)
     elif not hint and names == ["object"]:

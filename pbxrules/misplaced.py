@@ -13,6 +13,10 @@ from pbxrules.language import Language
 from pbxrules.schema import Mismatch, Path
 
 RULE_AT_TOP = "write 'rules:' first, and below it each rule with '- ' before its first key"
+ACTIONS = "actions stand under 'actions'"
+FIELDS = "fields stand under 'triggers'"
+STANDS = {ACTIONS: "actions", FIELDS: "triggers"}
+"""The key that is not missing as well: what belongs to it stands beside it."""
 COLUMN = "keys of the rule begin in the column of '{}'"
 
 
@@ -45,6 +49,8 @@ def places(language: Language) -> Places:
 def explained(found: Sequence[Mismatch], value: Any, known: Places) -> Iterator[Mismatch]:
     """*found* about the file *value*, with unknown keys that belong elsewhere told together."""
     told = [_placed(one, value, known) for one in found]
+    there = {(one.path, STANDS.get(one.hint)) for one, moved in told if moved}
+    told = [(one, moved) for one, moved in told if (one.path, one.missing or "") not in there]
     for (_, code, hint, moved), group in groupby(told, key=_alike):
         same = list(group)
         if not moved or len(same) == 1:
@@ -80,9 +86,9 @@ def _hint(key: str, kind: str, around: Mapping[str, Any], known: Places) -> str:
         case "a rule file" if key in known.rule:
             return RULE_AT_TOP
         case "a rule" if key in known.verbs:
-            return "actions stand under 'actions'"
+            return ACTIONS
         case "a rule" if key in known.fields:
-            return "fields stand under 'triggers'"
+            return FIELDS
         case "a rule" if key in known.file:
             return "keys of the file begin in the first column"
         case "an action":

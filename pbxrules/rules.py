@@ -65,6 +65,8 @@ class _Reading:
 
     cut: dict[str, Location] = field(default_factory=dict)
     """By file: from where on nothing is told, for it was not read to its end."""
+    unread: set[str] = field(default_factory=set)
+    """Kinds of names (``group``, ``time``) of which not all could be read."""
 
     def add(self, document: Document, faults: Iterable[Fault]) -> None:
         """Tell *faults*, but for what only follows from what YAML could not read."""
@@ -72,14 +74,12 @@ class _Reading:
         for fault in faults:
             where = (document.key_place if fault.at_key else document.place)(fault.path)
             beyond = cut is not None and where >= cut
-            unread = bool(self.cut) and fault.code in _OF_ALL_FILES
+            unread = fault.code.removeprefix("unknown-") in self.unread
             told = fault.code != "missing-key" and document.is_told(where, fault.path)
             if not (beyond or unread or told):
                 self.problems.append(Problem(where, fault.code, fault.message, fault.hint))
 
 
-_OF_ALL_FILES = ("unknown-group", "unknown-time")
-"""What may stand in the part of a file that could not be read."""
 
 
 def load(documents: Sequence[Document], language: Language) -> RuleSet:
@@ -111,11 +111,19 @@ def _checked(document: Document, reading: _Reading) -> _File:
     """Report what reading finds wrong with a file, and note what the schema does."""
     if not document.complete:
         reading.cut[document.file] = _last_begun(document)
+        reading.unread.update(("group", "time"))
     if document.value is None:
         reading.problems.extend(document.problems)
         return _File(document=document, wrong=frozenset({()}))
-    found = reading.language.rules_schema.mismatches(document.value)
+    found = [
+        one
+        for one in reading.language.rules_schema.mismatches(document.value)
+        if one.path[:1] != ("times",) or len(one.path) == 1  # compile_time says more of them
+    ]
     known = places(reading.language) if found else None
+    # Where groups stand in a rule, or as a list, nobody knows which there are.
+    reading.unread.update(one.key[:-1] for one in found if one.key in ("groups", "times"))
+    reading.unread.update(one.path[0][:-1] for one in found if one.path in (("groups",), ("times",)))
     empty = emptied(found, document.value, known) if known else ()
     excused = {document.place(path) for path in empty}
     reading.problems.extend(p for p in document.problems if p.where not in excused)

@@ -72,6 +72,7 @@ class StopError(Exception):
 COMMENT = re.compile(r":?[ \t]*(#[^\s,\]}]+)")
 HIDDEN = re.compile(r"[^\r\n]*?[\s,\[{](#[^\s,\]}]*)[^\r\n]*[\]}]")
 PAIR = re.compile(r"([A-Za-z_][\w.-]*):([^\s:/][^\r\n]*?)(?=\s*$)", re.MULTILINE)
+COMMA = re.compile(r",[ \t]*(?:#.*)?$", re.MULTILINE)
 IN_FLOW = re.compile(r"[^,\[\]{}\r\n]*")
 IN_BLOCK = re.compile(r".*?(?=:\s|:?\s*$|\s+#)", re.MULTILINE)
 REST = re.compile(r".*?(?=\s*$|\s+#)", re.MULTILINE)
@@ -214,6 +215,8 @@ def _text_behind(words: str, at: int, _begun: int, reader: Reading) -> StopError
     whole = reader.whole(begin, at, rest=True)
     quoted = isinstance(reader.last, yaml.ScalarEvent)
     mask = (begin, begin + len(whole)) if quoted else None
+    if COMMA.match(source, at):
+        return _stop(at, "a ',' stands behind a value's end", "leave it out", (at, at + 1))
     around = len(whole) > 1 and whole[0] == whole[-1]  # 'it's late', "say "{{ a }}""
     hint = advice(whole[1:-1] if around else whole if quoted else "")
     return _stop(at, "text stands behind a value's end", hint, mask)
@@ -224,6 +227,15 @@ def _no_space(words: str, _at: int, begun: int, reader: Reading) -> StopError | 
     pair = PAIR.match(reader.source, begun) if "simple key" in words else None
     hint = f"write '{pair[1]}: {pair[2]}'" if pair and len(pair[0]) <= ONE_LINE else ""
     return _stop(begun, "a space is missing after the colon", hint) if pair else None
+
+
+def _slashes(_words: str, at: int, _begun: int, reader: Reading) -> StopError | None:
+    """``// a comment``, as other languages have it."""
+    begin, _ = _ended_before(at, reader)
+    slashes = isinstance(reader.last, yaml.ScalarEvent) and reader.source.startswith("//", begin)
+    end = REST.match(reader.source, begin)
+    mask = (begin, end.end()) if end else None
+    return _stop(begin, "a comment begins with '#', not with '//'", "write '#'") if slashes and mask else None
 
 
 def _text_not_indented(words: str, at: int, begun: int, reader: Reading) -> StopError | None:
@@ -284,6 +296,7 @@ SPECIALS = (
     _open_quote,
     _hidden_bracket,
     _second_colon,
+    _slashes,
     _text_not_indented,
     _no_space,
     _open_bracket,

@@ -57,11 +57,15 @@ MANY_KEYS = 32  # in a larger mapping a key's rank is kept, not searched for
 LOADER: type[Any] = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 CONSTANTS = {"true": True, "false": False, "null": None}
 NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?")
-# What YAML refuses, and what moves or parts text unseen: byte-order marks, and the line
-# ends U+0085, U+2028 and U+2029, which libyaml counts and editors do not.
+# What YAML refuses, and what moves or parts text unseen: byte-order marks, the line ends
+# U+0085, U+2028 and U+2029, which libyaml counts and editors do not, and what comes along
+# when a number is copied: zero-width spaces, word joiners, signs of direction.
 UNSEEN = re.compile(
-    "[^\t\n\r -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+    "[^\t\n\r -~\xa0-\u200a\u200c-\u2027\u202f-\u205f\u2061-\u2065\u206a-\ud7ff"
+    "\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
+WIDE = "[\xa0\u2000-\u200a\u202f\u205f\u3000]"  # looks like a space and is none to YAML
+INDENT = re.compile(f"^([ -]*)(?:{WIDE}[ -]*)+", re.MULTILINE)
 MASK = "\ufffd"
 WRITE_OUT = "write the value out at each place"
 
@@ -171,6 +175,8 @@ def read(text: str, *, file: str) -> Document:
     else:
         notes = _unseen(text, lines)
         source = UNSEEN.sub(MASK, text) if notes else text
+        notes |= _wide(text)
+        source = INDENT.sub(lambda found: re.sub(WIDE, " ", found[0]), source)
         reader, complete = _read_masking(source, lines, notes)
     return Document(
         value=reader.value,
@@ -219,6 +225,15 @@ def _unseen(text: str, lines: "array[int]") -> set[Note]:
     return {
         Note(bad.start(), "control-character", message.format(ord(bad[0])), "take it away")
         for bad in islice(filter(None, found), MAX_PROBLEMS)
+    }
+
+
+def _wide(text: str) -> set[Note]:
+    """Where an indentation holds what only looks like a space."""
+    message = "the indentation holds U+{:04X}, which only looks like a space"
+    return {
+        Note(at, "control-character", message.format(ord(text[at])), "use spaces")
+        for at in (found.end(1) for found in islice(INDENT.finditer(text), MAX_PROBLEMS))
     }
 
 

@@ -463,7 +463,7 @@ TRIGGERS = [
     ),
     pytest.param(
         "{extension: {not: {in: zz}}}",
-        ["3:36: unknown-group: no group is called 'zz'"],
+        ["3:36: unknown-group: no group is called 'zz' (declare it under 'groups:')"],
         id="a group inside not",
     ),
     pytest.param(
@@ -480,22 +480,32 @@ TRIGGERS = [
     ),
     pytest.param(
         "{extension: {exists: yes}}",
-        ["3:34: wrong-type: 'yes' is not true or false"],
+        ["3:34: wrong-type: 'yes' is not true or false (write true)"],
         id="yes is no true",
     ),
     pytest.param(
         "{extension: {in: 5}}",
-        ["3:30: wrong-type: 5 is not text or a list"],
+        ["3:30: wrong-type: 5 is not text or a list (such as family)"],
         id="a number is no group",
     ),
     pytest.param(
         "{extension: true}",
-        ["3:25: wrong-type: true is not text or a number or a list or a mapping"],
+        [
+            (
+                "3:25: wrong-type: true is not a text, a list of texts, or a map of operators"
+                " (for a text put it in quotes)"
+            )
+        ],
         id="a truth value is no test",
     ),
     pytest.param(
         "{extension: null}",
-        ["3:25: wrong-type: null is not text or a number or a list or a mapping"],
+        [
+            (
+                "3:25: wrong-type: null is not a text, a list of texts, or a map of operators"
+                " (where the field is absent holds {exists: false})"
+            )
+        ],
         id="null is no test",
     ),
     pytest.param(
@@ -533,18 +543,27 @@ TRIGGERS = [
         "ring",
         [
             (
-                "3:13: wrong-value: 'ring' is not any, a map of tests such as {event: ring},"
-                " or a list of such maps"
+                "3:13: wrong-value: 'ring' is not any, a map of tests, or a list of such maps"
+                " (such as {event: ring, extension: 101})"
             )
         ],
         id="an event in a trigger's place",
     ),
     pytest.param(
         "5",
-        ["3:13: wrong-type: 5 is not a mapping or a list or text"],
+        [
+            (
+                "3:13: wrong-type: 5 is not any, a map of tests, or a list of such maps"
+                " (such as {event: ring, extension: 101, trunk: to-18-16-2})"
+            )
+        ],
         id="a number in a trigger's place",
     ),
-    pytest.param("[ring]", ["3:14: wrong-type: 'ring' is not a mapping"], id="events in the list"),
+    pytest.param(
+        "[ring]",
+        [("3:14: wrong-type: 'ring' is not a mapping (such as {event: ring, extension: 101})")],
+        id="events in the list",
+    ),
     pytest.param(
         "{event: ring, time: night, not: {caller: 1}}",
         [
@@ -556,9 +575,18 @@ TRIGGERS = [
     pytest.param(
         "[{event: ring, id: 5}, {event: ring, id: '5'}, {event: ring, id: a b}]",
         [
-            f"3:32: wrong-type: 5 is not {TRIGGER_ID}",
-            f"3:54: wrong-value: '5' is not {TRIGGER_ID}",
-            f"3:78: wrong-value: 'a b' is not {TRIGGER_ID}",
+            (
+                "3:32: wrong-type: 5 is not a name of letters, digits, _ . -"
+                " (at most 100), no digit first (such as door)"
+            ),
+            (
+                "3:54: wrong-value: '5' is not a name of letters, digits, _ . -"
+                " (at most 100), no digit first"
+            ),
+            (
+                "3:78: wrong-value: 'a b' is not a name of letters, digits, _ . -"
+                " (at most 100), no digit first"
+            ),
         ],
         id="ids that are none",
     ),
@@ -576,12 +604,26 @@ TRIGGERS = [
 
 NO_NAME = "'{}' is no name that templates know"
 CONDITIONS = [
-    pytest.param("5", ["4:15: wrong-type: 5 is not a mapping or a list or text"], id="a number"),
+    pytest.param(
+        "5",
+        [
+            (
+                "4:15: wrong-type: 5 is not a mapping or a list or text"
+                " (such as [{time: night}, {not: {caller: {in: family}}}])"
+            )
+        ],
+        id="a number",
+    ),
     pytest.param("[]", ["4:15: wrong-value: this list is empty"], id="an empty list"),
     pytest.param("[{}]", ["4:16: wrong-value: this mapping is empty"], id="an empty condition"),
     pytest.param(
         "[[{caller: 1}]]",
-        ["4:16: wrong-type: a list is not a mapping or text"],
+        [
+            (
+                "4:16: wrong-type: a list is not a mapping or text"
+                " (such as {time: night, caller: {exists: true}})"
+            )
+        ],
         id="a list in the list",
     ),
     pytest.param(
@@ -634,7 +676,12 @@ CONDITIONS = [
     ),
     pytest.param(
         "{not: 5}",
-        ["4:21: wrong-type: 5 is not a mapping or a list or text"],
+        [
+            (
+                "4:21: wrong-type: 5 is not a mapping or a list or text"
+                " (such as [{time: night}, {not: {caller: {in: family}}}])"
+            )
+        ],
         id="not of a number",
     ),
     pytest.param(
@@ -704,7 +751,12 @@ CONDITIONS = [
     ),
     pytest.param(
         "'{{ trigger.event == 1 }}'",
-        ["4:15: unknown-name: 'trigger' has no 'event' (it has id)"],
+        [
+            (
+                "4:15: unknown-name: 'trigger' has no 'event'"
+                " (it has id; what the report tells stands by itself, as {{ caller }})"
+            )
+        ],
         id="a member of trigger",
     ),
     pytest.param(
@@ -726,8 +778,21 @@ CONDITIONS = [
 SYNTAX = "(each '{{' needs its '}}'; '{{' itself is {{ '{{' }})"
 ACTIONS = [
     pytest.param("[]", ["4:12: wrong-value: this list is empty"], id="no action"),
-    pytest.param("{log: a}", ["4:12: wrong-type: a mapping is not a list"], id="no list"),
-    pytest.param("[hi]", ["4:13: wrong-type: 'hi' is not a mapping"], id="a text as an action"),
+    pytest.param(
+        "{log: a}",
+        [("4:12: wrong-type: a mapping is not a list (put '- ' before it, or brackets around it)")],
+        id="no list",
+    ),
+    pytest.param(
+        "[hi]",
+        [
+            (
+                "4:13: wrong-type: 'hi' is not a mapping"
+                ' (such as {mqtt: {topic: home/hall/lamp/set, payload: "ON"}})'
+            )
+        ],
+        id="a text as an action",
+    ),
     pytest.param("[{}]", ["4:13: wrong-value: this mapping is empty"], id="an empty action"),
     pytest.param(
         "[{log: a}, {timeout: 5s}]",
@@ -764,10 +829,7 @@ ACTIONS = [
     ),
     pytest.param(
         "[{mqtt: {topik: t}}]",
-        [
-            "4:20: missing-key: 'topic' is missing from an mqtt action",
-            "4:21: unknown-key: 'topik' is no key of an mqtt action (did you mean 'topic'?)",
-        ],
+        ["4:21: unknown-key: 'topik' is no key of an mqtt action (did you mean 'topic'?)"],
         id="an argument nearly right",
     ),
     pytest.param(
@@ -775,7 +837,11 @@ ACTIONS = [
         ["4:31: unknown-key: 'payload_template' is no key of an mqtt action (say 'payload')"],
         id="Home Assistant's argument",
     ),
-    pytest.param("[{mqtt: t}]", ["4:20: wrong-type: 't' is not a mapping"], id="mqtt as a text"),
+    pytest.param(
+        "[{mqtt: t}]",
+        ["4:20: wrong-type: 't' is not a mapping (write {topic: t})"],
+        id="mqtt as a text",
+    ),
     pytest.param(
         "[{mqtt: {topic: t, qos: 3}}]",
         ["4:36: wrong-value: 3 is none of 0, 1, 2"],
@@ -783,11 +849,20 @@ ACTIONS = [
     ),
     pytest.param(
         "[{mqtt: {topic: t, retain: 'true'}}]",
-        ["4:39: wrong-type: 'true' is not true or false"],
+        ["4:39: wrong-type: 'true' is not true or false (write true, without quotes)"],
         id="a truth value in quotes",
     ),
     pytest.param("[{mqtt: {topic: ''}}]", ["4:28: wrong-value: this text is empty"], id="no topic"),
-    pytest.param("[{log: 5}]", ["4:19: wrong-type: 5 is not a mapping or text"], id="a number"),
+    pytest.param(
+        "[{log: 5}]",
+        [
+            (
+                "4:19: wrong-type: 5 is not a mapping or text"
+                ' (such as "{{ caller }} rings {{ extension }}")'
+            )
+        ],
+        id="a number",
+    ),
     pytest.param(
         "[{log: {text: hi, level: warn}}]",
         [
@@ -801,7 +876,12 @@ ACTIONS = [
     pytest.param("[{shell: []}]", ["4:21: wrong-value: this list is empty"], id="no command"),
     pytest.param(
         "[{shell: {argv: [a]}}]",
-        ["4:21: wrong-type: a mapping is not a list or text"],
+        [
+            (
+                "4:21: wrong-type: a mapping is not a list or text"
+                ' (such as [/usr/local/bin/light, --room, "{{ extension }}"])'
+            )
+        ],
         id="shell as a map",
     ),
     pytest.param(
@@ -831,22 +911,20 @@ ACTIONS = [
     ),
     pytest.param(
         "[{log: a, timeout: 5}]",
-        [
-            "4:31: wrong-type: 5 is not a whole number and one of ms, s, m, h, d, such as 20s",
-        ],
+        ["4:31: wrong-type: 5 is not a duration such as 20s or 5m (write 5s)"],
         id="a duration without its unit",
     ),
     pytest.param(
         "[{log: a, timeout: 5 s}]",
-        ["4:31: wrong-value: '5 s' is not a whole number and one of ms, s, m, h, d, such as 20s"],
+        ["4:31: wrong-value: '5 s' is not a duration such as 20s or 5m (write 5s)"],
         id="a duration with a space",
     ),
     pytest.param(
         "[{log: a, expires: soon}]",
         [
             (
-                "4:31: wrong-value: 'soon' is not a whole number and one of ms, s, m, h, d,"
-                " such as 60s, or never"
+                "4:31: wrong-value: 'soon' is not a duration such as 60s, or never"
+                " (a whole number with ms, s, m, h or d behind it)"
             )
         ],
         id="a word that is no duration",
@@ -1013,27 +1091,48 @@ ACTIONS = [
 
 RULE = "  triggers: any\n  actions: [{log: a}]\n"
 FILES = [
-    pytest.param("[]\n", ["1:1: wrong-type: a list is not a mapping"], id="a list"),
-    pytest.param("hello\n", ["1:1: wrong-type: 'hello' is not a mapping"], id="a text"),
-    pytest.param("rules: 5\n", ["1:8: wrong-type: 5 is not a list"], id="a number of rules"),
+    pytest.param(
+        "[]\n",
+        [
+            (
+                "1:1: wrong-type: a list is not a mapping"
+                " (write 'rules:' in the first line, and the list below it)"
+            )
+        ],
+        id="a list",
+    ),
+    pytest.param(
+        "hello\n",
+        [
+            (
+                "1:1: wrong-type: 'hello' is not a mapping"
+                " (write 'rules:' in the first line, and the rules below it)"
+            )
+        ],
+        id="a text",
+    ),
+    pytest.param(
+        "rules: 5\n", ["1:8: wrong-type: 5 is not a list (write [5])"], id="a number of rules"
+    ),
     pytest.param("rules: [5]\n", ["1:9: wrong-type: 5 is not a mapping"], id="a number as a rule"),
     pytest.param(
         "automation: []\nrulse: []\nzzz: 1\n",
         [
             "1:1: unknown-key: 'automation' is no key of a rule file (say 'rules')",
             "2:1: unknown-key: 'rulse' is no key of a rule file (did you mean 'rules'?)",
-            "3:1: unknown-key: 'zzz' is no key of a rule file",
+            (
+                "3:1: unknown-key: 'zzz' is no key of a rule file"
+                " (there are rules, groups, state, scripts, times)"
+            ),
         ],
         id="keys of a file",
     ),
     pytest.param(
         "rules:\n- alias: 5\n  enabled: 'no'\n  varables: {}\n  trigger: any\n  action: []\n",
         [
-            "2:3: missing-key: 'actions' is missing from a rule",
-            "2:3: missing-key: 'id' is missing from a rule",
-            "2:3: missing-key: 'triggers' is missing from a rule",
+            "2:3: missing-key: 'id' is missing from a rule (such as id: hall-lamp)",
             "2:10: wrong-type: 5 is not text (put it in quotes)",
-            "3:12: wrong-type: 'no' is not true or false",
+            "3:12: wrong-type: 'no' is not true or false (write false)",
             "4:3: unknown-key: 'varables' is no key of a rule (did you mean 'variables'?)",
             "5:3: unknown-key: 'trigger' is no key of a rule (say 'triggers')",
             "6:3: unknown-key: 'action' is no key of a rule (say 'actions')",
@@ -1043,11 +1142,15 @@ FILES = [
     pytest.param(
         f"rules:\n- id: a b\n{RULE}- id: 5\n{RULE}- id: '{'x' * 101}'\n{RULE}",
         [
-            "2:7: wrong-value: 'a b' is not a name of letters, digits, _ . - (at most 100)",
+            (
+                "2:7: wrong-value: 'a b' is not a name of letters, digits, _ . - (at most 100)"
+                " (such as a-b)"
+            ),
             "5:7: wrong-type: 5 is not text (put it in quotes)",
             (
-                f"8:7: wrong-value: '{'x' * 56}…' is not a name of letters, digits, _ . -"
-                " (at most 100)"
+                "8:7: wrong-value: 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…'"
+                " is not a name of letters, digits, _ . - (at most 100)"
+                " (such as xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx)"
             ),
         ],
         id="ids that are none",
@@ -1056,13 +1159,10 @@ FILES = [
         f"rules:\n- id: a\n  expires: soon\n{RULE}- id: b\n  expires: 60\n{RULE}",
         [
             (
-                "3:12: wrong-value: 'soon' is not a whole number and one of ms, s, m, h, d,"
-                " such as 60s, or never"
+                "3:12: wrong-value: 'soon' is not a duration such as 60s, or never"
+                " (a whole number with ms, s, m, h or d behind it)"
             ),
-            (
-                "7:12: wrong-type: 60 is not a whole number and one of ms, s, m, h, d,"
-                " such as 60s, or never"
-            ),
+            "7:12: wrong-type: 60 is not a duration such as 60s, or never (write 1m)",
         ],
         id="spans of a rule that are none",
     ),
@@ -1071,7 +1171,7 @@ FILES = [
         [
             (
                 "3:15: wrong-value: 'a-b' is not a name for templates: letters, digits and _,"
-                " no digit first"
+                " no digit first (such as a_b)"
             )
         ],
         id="a variable's name",
@@ -1080,11 +1180,11 @@ FILES = [
         "groups: {a b: [1], c: [true], d: 5}\n",
         [
             (
-                "1:10: wrong-value: 'a b' is not a group's name: letters, digits, _ and -,"
-                " no digit first"
+                "1:10: wrong-value: 'a b' is not a group's name: letters, digits, _ and -, no"
+                " digit first (such as a-b)"
             ),
             "1:24: wrong-type: true is not text or a number",
-            "1:34: wrong-type: 5 is not a list",
+            "1:34: wrong-type: 5 is not a list (write [5])",
         ],
         id="groups",
     ),
@@ -1092,13 +1192,17 @@ FILES = [
         "times: {a b: {after: 1:00}, c: {}, d: {aftr: 22:00}, e: 5}\n",
         [
             (
-                "1:9: wrong-value: 'a b' is not a time's name: letters, digits, _ and -,"
-                " no digit first"
+                "1:9: wrong-value: 'a b' is not a time's name: letters, digits, _ and -, no"
+                " digit first"
             ),
-            "1:22: wrong-value: '1:00' is not a time of day such as 22:30",
-            "1:32: wrong-value: this mapping is empty",
+            "1:22: wrong-value: '1:00' is not a time of day such as 22:30 (say '01:00')",
+            (
+                "1:32: wrong-value: this mapping is empty"
+                " (its keys: after, before, weekdays, days, months, years, dates, timezone,"
+                " any)"
+            ),
             "1:40: unknown-key: 'aftr' is no key of a time (did you mean 'after'?)",
-            "1:57: wrong-type: 5 is not a mapping",
+            "1:57: wrong-type: '5' is not a mapping (such as {after: 22:30})",
         ],
         id="times",
     ),

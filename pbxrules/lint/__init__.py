@@ -11,7 +11,7 @@ from pbxrules.language import Language
 from pbxrules.lint.actions import action_warnings
 from pbxrules.lint.alike import alike_warnings
 from pbxrules.lint.never import Places, never_warnings
-from pbxrules.lint.texts import text_warnings
+from pbxrules.lint.texts import number_warnings, text_warnings
 from pbxrules.lint.unused import unused_warnings
 from pbxrules.lint.written import WrittenRule, written_rules
 from pbxrules.rules import RuleSet
@@ -23,8 +23,16 @@ def warnings(
 ) -> tuple[Problem, ...]:
     """All that is doubtful about *documents*, from which *ruleset* was made, sorted."""
     rules = list(written_rules(documents, ruleset))
-    found = {*unused_warnings(documents), *alike_warnings(rules), *_of_each(rules, language)}
-    return tuple(sorted(found))
+    return tuple(
+        sorted(
+            {
+                *unused_warnings(documents),
+                *number_warnings(documents),
+                *alike_warnings(rules),
+                *_of_each(rules, language),
+            }
+        )
+    )
 
 
 def _of_each(rules: Sequence[WrittenRule], language: Language) -> Iterator[Problem]:

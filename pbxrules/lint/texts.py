@@ -1,19 +1,40 @@
 """Texts that are not what they look like: templates where none are read, quotes that are kept."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pbxrules.errors import Problem
 from pbxrules.language import Language
 from pbxrules.lint.written import WrittenRule, WrittenTrigger
 from pbxrules.schema import Path
+from pbxrules.yamlsource import Document
 
 _TEMPLATE = re.compile(r"\{\{-?\s*[A-Za-z_]")
 _CURLY = re.compile("[“”„‟«»‘’‚].*[“”‟«»‘’]", re.DOTALL)
 _BRACES = re.compile(r"(?<!\{)\{([a-z_]+)\}(?!\})")
 _END = re.compile(r"([a-z_]+) *\}\}")
+_NUMBERS = frozenset({"caller", "callee", "dialled", "extension", "extensions"})
+_PARTED = re.compile(r"(?=.*[ ()/.-])\+?[ (]*[0-9](?:[ ()/.-]*[0-9]){4,}")
+_GLOB = 'write {{glob: "{}"}}'
+_OPERATORS = (
+    (re.compile(r"(?:!=|<>|not\s|!)\s*(\S.*)"), "write {{not: {}}}"),
+    (re.compile(r">=?\s*(\d.*)"), "write {{above: …}}"),
+    (re.compile(r"<=?\s*(\d.*)"), "write {{below: …}}"),
+    (re.compile(r"in\s+(\S.*)"), "write {{in: {}}}"),
+    (re.compile(r"/(\S.*)/i?"), "write {{regex: '{}'}}"),
+    (re.compile(r"(\+?\d+\*)"), _GLOB),
+)
+"""What looks like an operator, and how that is written."""
 _QUOTE = re.compile("[“„‟«»‘’‚]")
+
+
+def number_warnings(documents: Sequence[Document]) -> Iterator[Problem]:
+    """Members of groups that are written in parts, as no report has them."""
+    for document in documents:
+        for path, text in _texts((document.value or {}).get("groups"), ("groups",)):
+            if _PARTED.fullmatch(text):
+                yield Problem(document.place(path), *_parted(text), "warning")
 
 
 def text_warnings(rule: WrittenRule, language: Language) -> Iterator[Problem]:
@@ -77,13 +98,34 @@ def _tests(rule: WrittenRule, written: WrittenTrigger) -> Iterator[Problem]:
     for test in written.trigger.tests:
         at = (*written.path, test.field)
         for path, text in _texts(written.value[test.field], at):
-            if _TEMPLATE.search(text):
-                message = "a field test takes no templates: this is plain text"
-                hint = "compare in a condition"
-                yield rule.warning(path, "template-as-text", message, hint)
-            elif text in rule.groups and "in" not in path[len(at) :]:
-                message = f"'{text}' is a text here, and no group"
-                yield rule.warning(path, "group-as-text", message, f"write {{in: {text}}}")
+            named = "in" in path[len(at) :] and path[-1] == "in"  # a group's name
+            code, message, hint = ("", "", "") if named else _doubt(test.field, text, rule)
+            if code:
+                yield rule.warning(path, code, message, hint)
+
+
+def _doubt(field: str, text: str, rule: WrittenRule) -> tuple[str, str, str]:
+    """Code, message and hint where a field is compared with *text*, and that looks wrong."""
+    if _TEMPLATE.search(text):
+        message = "a field test takes no templates: this is plain text"
+        return "template-as-text", message, "compare in a condition"
+    if text in rule.groups:
+        return "group-as-text", f"'{text}' is a text here, and no group", f"write {{in: {text}}}"
+    for pattern, hint in _OPERATORS:
+        # A dialled number may end with '*'; who calls has none.
+        if (found := pattern.fullmatch(text)) and (hint != _GLOB or field == "caller"):
+            message = f"'{text}' is a text here, and no test"
+            return "operator-as-text", message, hint.format(found[1])
+    if field in _NUMBERS and _PARTED.fullmatch(text):
+        return _parted(text)
+    return "", "", ""
+
+
+def _parted(text: str) -> tuple[str, str, str]:
+    """Code, message and hint for a number that is written in groups of digits."""
+    plain = re.sub("[^0-9+]", "", text)
+    message = f"'{text}' is compared as it stands, and reports part no numbers"
+    return "parted-number", message, f'write "{plain}"'
 
 
 def _split(rule: WrittenRule) -> Iterator[Problem]:
