@@ -246,7 +246,7 @@ class Constant(Leaf):
     def says(self) -> str:
         return str(self.value)
 
-    def looks(self, _: Facts) -> bool:
+    def is_true(self, _: Facts) -> bool:
         if self.value is None:
             raise RenderError("no")
         return self.value
@@ -314,7 +314,7 @@ def test_of_many_alternatives_some_are_told_and_the_rest_counted() -> None:
 def test_a_condition_that_breaks_says_so_and_does_not_hold() -> None:
     @dataclass(frozen=True)
     class Broken(Constant):
-        def looks(self, facts: Facts) -> bool:
+        def is_true(self, facts: Facts) -> bool:
             raise ZeroDivisionError(facts.trigger)
 
     broken = Broken(value=None)

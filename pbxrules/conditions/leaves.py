@@ -22,7 +22,7 @@ class Leaf(Condition):
         """None."""
         return ()
 
-    def looks(self, facts: Facts) -> bool:
+    def is_true(self, facts: Facts) -> bool:
         """Whether it is true.  May raise anything."""
         raise NotImplementedError
 
@@ -33,7 +33,7 @@ class Leaf(Condition):
     def misses(self, facts: Facts, *, wanted: bool) -> tuple[Miss, ...]:
         """Why it is not as *wanted*; empty if it is."""
         try:
-            return () if self.looks(facts) is wanted else (self.miss(facts, wanted=wanted),)
+            return () if self.is_true(facts) is wanted else (self.miss(facts, wanted=wanted),)
         except RenderError as exc:
             return (Miss(f"{self.says} fails: {exc}"),)
         except Exception as exc:  # noqa: BLE001 - a defect in one condition keeps no rule from its call

@@ -196,7 +196,7 @@ class OfField(Leaf):
         """The field, and what is wanted."""
         return f"{self.test.field} {self.test.wanted}"
 
-    def looks(self, facts: Facts) -> bool:
+    def is_true(self, facts: Facts) -> bool:
         """Whether the test holds."""
         return self.test.holds(value_of(facts.event, self.test.field))
 

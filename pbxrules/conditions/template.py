@@ -35,7 +35,7 @@ class ByTemplate(Leaf):
     rule: str
     zone: tzinfo
 
-    def looks(self, facts: Facts) -> bool:
+    def is_true(self, facts: Facts) -> bool:
         """Whether it gives true.
 
         Raises:

@@ -29,7 +29,7 @@ class AtTime(Leaf):
         """Its word and the names."""
         return f"time {one_of(self.names)}"
 
-    def looks(self, facts: Facts) -> bool:
+    def is_true(self, facts: Facts) -> bool:
         """Whether it is one of the times."""
         return any(time.holds(facts.wall_s) for time in self.times)
 

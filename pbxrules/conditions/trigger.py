@@ -24,7 +24,7 @@ class ByTrigger(Leaf):
         """Its word and the ids."""
         return f"trigger {one_of(self.ids)}"
 
-    def looks(self, facts: Facts) -> bool:
+    def is_true(self, facts: Facts) -> bool:
         """Whether it is one of them."""
         return facts.trigger in self.ids
 
