@@ -50,7 +50,8 @@ CALLERS = st.one_of(
 )
 ATOMS = st.sampled_from(
     ["caller", "duration", "extensions", "vars.room", "vars", "payload.a", "state.x", "secret.y",
-     "result", "now", "now.hour", "now.nothing", "'a'", "''", "1", "0", "2.5", "true", "none", "[]", "{}", "nope", "1e300", "-1"]
+     "result", "now", "now.hour", "now.nothing", "'a'", "''", "1", "0", "2.5", "true", "none",
+     "[]", "{}", "nope", "1e300", "-1"]
 )  # fmt: skip
 CONTEXTS = st.sampled_from(Context)
 JSON = st.recursive(
