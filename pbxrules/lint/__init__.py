@@ -22,7 +22,7 @@ def warnings(
     documents: Sequence[Document], ruleset: RuleSet, language: Language
 ) -> tuple[Problem, ...]:
     """All that is doubtful about *documents*, from which *ruleset* was made, sorted."""
-    rules = list(written_rules(documents, ruleset))
+    rules = list(written_rules(documents, ruleset, language))
     return tuple(
         sorted(
             {

@@ -1,10 +1,11 @@
 """Rules as they stand in their files, beside what was made of them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pbxrules.errors import Problem
+from pbxrules.language import Language
 from pbxrules.model import Rule, Trigger
 from pbxrules.rules import RuleSet
 from pbxrules.schema import Path
@@ -34,12 +35,19 @@ class WrittenRule:
     triggers: Sequence[WrittenTrigger]
     """None where it takes every event."""
 
+    fields: Container[str]
+    """The names of fields, but for ``payload.…``."""
+
+    def is_field(self, word: str) -> bool:
+        """Whether *word* in a condition names a field."""
+        return word in self.fields or word.startswith("payload.")
+
     def as_written(self, path: Path) -> Any:
-        """The value at *path* in the rule, its numbers as their digits."""
+        """The value at *path* of the file, its numbers as their digits."""
         value: Any = self.value
-        for step in path:
+        for step in path[len(self.path) :]:
             value = value[step]
-        return self.document.as_written(value, (*self.path, *path))
+        return self.document.as_written(value, path)
 
     def warning(self, path: Path, code: str, message: str, hint: str = "") -> Problem:
         """A warning about the value at *path* of the file."""
@@ -50,7 +58,9 @@ class WrittenRule:
         return Problem(self.document.key_place(path), code, message, hint, "warning")
 
 
-def written_rules(documents: Sequence[Document], ruleset: RuleSet) -> Iterator[WrittenRule]:
+def written_rules(
+    documents: Sequence[Document], ruleset: RuleSet, language: Language
+) -> Iterator[WrittenRule]:
     """Every rule of *documents* that is enabled, in their order."""
     groups = {
         name: document.as_written(numbers, ("groups", name))
@@ -68,6 +78,7 @@ def written_rules(documents: Sequence[Document], ruleset: RuleSet) -> Iterator[W
                     value=value,
                     rule=rule,
                     groups=groups,
+                    fields=language.fields,
                     triggers=tuple(_triggers(value["triggers"], (*path, "triggers"), rule)),
                 )
 
