@@ -24,12 +24,6 @@ NOT_YET: Mapping[str, frozenset[str]] = {
     "rule": frozenset({"per", "once_per", "cooldown", "mode", "max", "finally"}),
     "trigger": frozenset({"for", "until", "count"}),
     "condition": frozenset({"state"}),
-    "operator": frozenset(
-        {
-            "glob", "regex", "prefix", "suffix", "contains", "above", "below", "between",
-            "length", "ignore_case",
-        }
-    ),
     "step": frozenset(
         {
             "register", "id", "delay", "wait_for", "else", "if", "then", "choose", "default",
