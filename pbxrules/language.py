@@ -11,8 +11,8 @@ from datetime import UTC, tzinfo
 from typing import Any
 
 from pbxrules.errors import Fault
-from pbxrules.members import joined
-from pbxrules.model import FieldTest, Members
+from pbxrules.members import Members, joined
+from pbxrules.model import FieldTest
 from pbxrules.pbx.openvox import ACTIONS, FIELDS
 from pbxrules.schema import EventSchema, Path, Schema
 from pbxrules.template import INSTANT, Context, Names

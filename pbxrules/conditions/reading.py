@@ -14,8 +14,8 @@ from pbxrules.conditions.leaves import Leaf, in_words
 from pbxrules.conditions.times import Time
 from pbxrules.errors import Fault, did_you_mean
 from pbxrules.language import CONDITION_HINTS, Language
-from pbxrules.members import joined
-from pbxrules.model import Condition, Facts, FieldTest, Members, Miss, Trigger
+from pbxrules.members import Members, joined
+from pbxrules.model import Condition, Facts, FieldTest, Miss, Trigger
 from pbxrules.schema import Path, shown
 from pbxrules.template import Names, unknown_member
 
