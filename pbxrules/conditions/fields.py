@@ -79,7 +79,10 @@ def _of_texts(kind: Kind, texts: tuple[str, ...], ignore_case: bool) -> Element:
     return Element(
         listed(texts),
         (lambda text: passes(text.casefold())) if ignore_case else passes,
-        Key(kind=kind, texts=frozenset(sought), folded=ignore_case),
+        # Every text begins with an empty one, so that tells nothing.
+        Key(kind=kind, texts=frozenset(sought), folded=ignore_case)
+        if kind == "equals" or all(sought)
+        else None,
     )
 
 
