@@ -13,8 +13,9 @@ from pbxrules.conditions.reading import Reader
 from pbxrules.conditions.times import Time, TimeError, compile_time
 from pbxrules.errors import Fault, Location, Problem, ProblemsError
 from pbxrules.language import Language
+from pbxrules.members import Members
 from pbxrules.misplaced import emptied, explained, places
-from pbxrules.model import Condition, Members, Program, Rule
+from pbxrules.model import Condition, Program, Rule
 from pbxrules.programs import DEFAULT_EXPIRES, compiled, source_of
 from pbxrules.schema import Mismatch, Path
 from pbxrules.yamlsource import Document

@@ -14,8 +14,7 @@ import jsonschema_rs
 
 from pbxrules import hints
 from pbxrules.errors import did_you_mean, nearest
-from pbxrules.members import members
-from pbxrules.model import Members
+from pbxrules.members import Members, members
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError

@@ -13,8 +13,8 @@ LINE = "-- the line --"
 
 LAYERS = [
     ["codes", "errors"],
-    ["hints", "listing", "model", "yamlfaults"],
-    ["yamlsource", "members", "template", "resends"],
+    ["hints", "listing", "model", "members", "yamlfaults"],
+    ["yamlsource", "template", "resends"],
     ["schema"],
     ["pbx"],
     ["language"],
