@@ -139,6 +139,12 @@ class Language:
         return {part: parts[part]["properties"] for part in ("trigger", "condition")}
 
     @property
+    def operators(self) -> Collection[str]:
+        """The operators of a field test."""
+        names: Collection[str] = self.rules_schema.document["$defs"]["operators"]["properties"]
+        return names
+
+    @property
     def rule_keys(self) -> Collection[str]:
         """The keys of a rule."""
         keys: Collection[str] = self.rules_schema.document["$defs"]["rule"]["properties"]

@@ -259,12 +259,15 @@ def _not_the_one(path: Path, error: Any) -> Iterator[Mismatch]:
 
 def _bound(words: str) -> Callable[[Path, Any], Iterator[Mismatch]]:
     def explain(path: Path, error: Any) -> Iterator[Mismatch]:
+        schema: Any = error.schema
         message = f"{_quoted(error)} {words} {error.validator_value}"
         if not error.instance and not isinstance(error.instance, int | float):
             text = isinstance(error.instance, str)
             kind = "text" if text else shown(error.instance).removeprefix("a ")
             message = f"this {kind} is empty"
-        yield Mismatch(path=path, code="wrong-value", message=message)
+        hint = schema.get("x-hint", "")
+        hint = hint if isinstance(hint, str) else ""
+        yield Mismatch(path=path, code="wrong-value", message=message, hint=hint)
 
     return explain
 

@@ -367,7 +367,7 @@ def test_a_variable_that_the_call_names_is_there() -> None:
 
 def test_variables_that_are_wrong_make_no_second_problem_of_conditions() -> None:
     text = asking("'{{ vars.x == 1 }}'").replace("  triggers", "  variables: 5\n  triggers")
-    assert told(text) == ["a.yaml:3:14: wrong-type: 5 is not a mapping"]
+    assert [line.split(": ")[1] for line in told(text)] == ["wrong-type"]
 
 
 def test_a_secret_stays_a_name_in_what_is_stored() -> None:

@@ -166,6 +166,8 @@ class Reader:
         elsewhere = [place for place, words in self.language.words.items() if name in words]
         if elsewhere:
             hint = f"it stands under '{elsewhere[0]}s'"
+        elif name in self.language.operators:
+            hint = f"write it in a field's test, as in caller: {{{name}: …}}"
         elif name in self.language.rule_keys:
             hint = COLUMN.format(f"{where}s")
         elif where == "condition" and name in CONDITION_HINTS:

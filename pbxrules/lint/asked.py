@@ -4,8 +4,9 @@ What a test holds for is asked of the test itself, for each text that it names; 
 here knows what an operator means.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any
 
 from pbxrules.conditions.fields import field_test
@@ -25,10 +26,13 @@ class Asked:
     """Where, in the file."""
     written: Any
     tests: tuple[FieldTest, ...]
-    named: Sequence[str] | None
+    named: Collection[str] | None
     """The only texts that may pass; None where they are not named."""
     exists: frozenset[bool]
     """What is said of the field's being there."""
+    over: frozenset[Decimal]
+    under: frozenset[Decimal]
+    """Numbers that the field is to be above, and below."""
 
     @property
     def field(self) -> str:
@@ -49,13 +53,21 @@ class Asked:
         """Whether some value passes, or the field's absence."""
         if self.field.partition(".")[0] in LISTS or self.holds(None):
             return True
-        return False not in self.exists and (self.named is None or any(map(self.holds, self.named)))
+        if False in self.exists or (self.over and self.under and max(self.over) >= min(self.under)):
+            return False
+        return self.named is None or any(map(self.holds, self.named))
 
     def also(self, other: "Asked") -> "Asked":
         """What both ask for, where *other* stands."""
         named = self.named if other.named is None else other.named
-        tests = (*self.tests, *other.tests)
-        return replace(other, tests=tests, named=named, exists=self.exists | other.exists)
+        return replace(
+            other,
+            tests=(*self.tests, *other.tests),
+            named=named,
+            exists=self.exists | other.exists,
+            over=self.over | other.over,
+            under=self.under | other.under,
+        )
 
 
 def of_trigger(
@@ -88,31 +100,25 @@ def _of_condition(rule: WrittenRule, path: Path, written: Any) -> Iterator[Asked
 
 
 def _asked(path: Path, written: Any, test: FieldTest, rule: WrittenRule) -> Asked:
+    operators = rule.as_written(path) if isinstance(written, dict) else {}
     return Asked(
         path=path,
         written=written,
         tests=(test,),
-        named=_named(rule.as_written(path), rule),
-        exists=frozenset(_exists(written)),
+        named=test.equals or None,
+        exists=frozenset(_exists(operators)),
+        over=frozenset(_bounds(operators, "above")),
+        under=frozenset(_bounds(operators, "below")),
     )
 
 
-def _named(wanted: Any, rule: WrittenRule) -> Sequence[str] | None:
-    match wanted:
-        case str():
-            return [wanted]
-        case list():
-            return wanted
-        case {"in": list() as texts}:
-            return texts
-        case {"in": str() as group}:
-            return rule.groups[group]
-        case _:
-            return None
+def _exists(operators: Any, *, negated: bool = False) -> Iterator[bool]:
+    if isinstance(operators, dict):
+        if "exists" in operators:
+            yield operators["exists"] is not negated
+        yield from _exists(operators.get("not"), negated=not negated)
 
 
-def _exists(wanted: Any, *, negated: bool = False) -> set[bool]:
-    if not isinstance(wanted, Mapping):
-        return set()
-    said = {wanted["exists"] is not negated} if "exists" in wanted else set()
-    return said | _exists(wanted.get("not"), negated=not negated)
+def _bounds(operators: Mapping[str, Any], name: str) -> Iterator[Decimal]:
+    if name in operators:
+        yield Decimal(operators[name])

@@ -98,14 +98,23 @@ def _tests(rule: WrittenRule, written: WrittenTrigger) -> Iterator[Problem]:
     for test in written.trigger.tests:
         at = (*written.path, test.field)
         for path, text in _texts(written.value[test.field], at):
-            named = "in" in path[len(at) :] and path[-1] == "in"  # a group's name
-            code, message, hint = ("", "", "") if named else _doubt(test.field, text, rule)
-            if code:
-                yield rule.warning(path, code, message, hint)
+            inner = [step for step in path[len(at) :] if isinstance(step, str)]
+            doubt = None
+            if inner[-1:] == ["regex"]:
+                doubt = _SLASHES if re.fullmatch("/.*/i?", text) else None
+            elif path[-1] != "in" and {*inner} <= {"in", "not"}:  # 'in: NAME' is a group
+                doubt = _doubt(test.field, text, rule)
+            if doubt:
+                yield rule.warning(path, *doubt)
 
 
-def _doubt(field: str, text: str, rule: WrittenRule) -> tuple[str, str, str]:
-    """Code, message and hint where a field is compared with *text*, and that looks wrong."""
+_Doubt = tuple[str, str, str]
+"""Code, message and hint."""
+_SLASHES = ("operator-as-text", "the slashes are part of this pattern", "leave them out")
+
+
+def _doubt(field: str, text: str, rule: WrittenRule) -> _Doubt | None:
+    """Why a field is hardly to be compared with *text*."""
     if _TEMPLATE.search(text):
         message = "a field test takes no templates: this is plain text"
         return "template-as-text", message, "compare in a condition"
@@ -118,11 +127,11 @@ def _doubt(field: str, text: str, rule: WrittenRule) -> tuple[str, str, str]:
             return "operator-as-text", message, hint.format(found[1])
     if field in _NUMBERS and _PARTED.fullmatch(text):
         return _parted(text)
-    return "", "", ""
+    return None
 
 
-def _parted(text: str) -> tuple[str, str, str]:
-    """Code, message and hint for a number that is written in groups of digits."""
+def _parted(text: str) -> _Doubt:
+    """What is said of a number that is written in groups of digits."""
     plain = re.sub("[^0-9+]", "", text)
     message = f"'{text}' is compared as it stands, and reports part no numbers"
     return "parted-number", message, f'write "{plain}"'
