@@ -61,18 +61,26 @@ _YAML: Mapping[str, Code] = {
 }
 
 _FILES: Mapping[str, Code] = {
+    "not-yet": Code(
+        "The language has this key or name, and this release does not do it yet.",
+        "Leave it out until a later release.",
+    ),
     "unreadable": Code(
         "A file or folder can't be read, or a schema is none.",
         "The message says why. `check` then ends with 2.",
     ),
     "wrong-suffix": Code("The folder has a file that ends in `.yml`.", "Rename it to `.yaml`."),
-    "not-yet": Code(
-        "The language has this key or name, and this release does not do it yet.",
-        "Leave it out until a later release.",
-    ),
 }
 
 _KEYS: Mapping[str, Code] = {
+    "bad-glob": Code("A pattern can't be read.", "The message says why."),
+    "bad-regex": Code(
+        "A regular expression can't be read by RE2, which has no look-around.",
+        "The message says why. Quote it by single quotes, which leave backslashes alone.",
+    ),
+    "lone-modifier": Code(
+        "`ignore_case` stands where no text is compared.", "Write an operator beside it."
+    ),
     "missing-key": Code("A key that must be there is missing.", "Write it."),
     "never-holds": Code(
         "A time holds at no moment, such as from 22:00 to 22:00, or the 31st of April.",
@@ -113,10 +121,10 @@ _NAMES: Mapping[str, Code] = {
         "See that schema.",
     ),
     "unknown-time": Code("No file describes this time.", "Describe it under `times:`."),
-    "unknown-zone": Code("There is no such time zone.", "Write it as in `Europe/Berlin`."),
     "unknown-trigger": Code(
         "The rule has no trigger of this name.", "Give one the `id`, or name its place from 1."
     ),
+    "unknown-zone": Code("There is no such time zone.", "Write it as in `Europe/Berlin`."),
 }
 
 _ACTIONS: Mapping[str, Code] = {

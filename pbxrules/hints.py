@@ -38,7 +38,7 @@ def example(value: Any) -> str:
 
 def _scalar(text: str) -> str:
     plain = _PLAIN.fullmatch(text) and text.lower() not in (*_WORDS, "null")
-    return text if plain else json.dumps(text, ensure_ascii=False)
+    return text if plain else json.dumps(text, ensure_ascii=not text.isprintable())
 
 
 def such_as(schema: Mapping[str, Any], key: str = "") -> str:
