@@ -142,9 +142,7 @@ _ACTIONS: Mapping[str, Code] = {
 }
 
 _TEMPLATES: Mapping[str, Code] = {
-    "bad-argument": Code(
-        "A character that no argument can hold stands in one.", "Take it away."
-    ),
+    "bad-argument": Code("A character that no argument can hold stands in one.", "Take it away."),
     "bad-condition": Code(
         "A condition is not one template.", 'Write `"{{ … }}"` and nothing around it.'
     ),
@@ -229,9 +227,7 @@ _WARNINGS: Mapping[str, Code] = {
         "A command is retained: the broker sends it again to whoever connects later.",
         "Leave `retain` out; it is for states.",
     ),
-    "single-braces": Code(
-        "`{caller}` or a lone `}}` is plain text.", 'Write `"{{ caller }}"`.'
-    ),
+    "single-braces": Code("`{caller}` or a lone `}}` is plain text.", 'Write `"{{ caller }}"`.'),
     "split-trigger": Code(
         "Tests that belong together are entries of a list, any of which fires the rule.",
         "Leave out the `- ` before all but the first.",

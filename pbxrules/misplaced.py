@@ -81,24 +81,26 @@ def _at(value: Any, path: Path) -> Any:
 
 
 def _hint(key: str, kind: str, around: Mapping[str, Any], known: Places) -> str:
+    if kind == "an action":
+        return _hint_in_action(key, around, known)
     verb = kind.removeprefix("an ").removeprefix("a ").removesuffix(" action")
-    match kind:
-        case "a rule file" if key in known.rule:
-            return RULE_AT_TOP
-        case "a rule" if key in known.verbs:
-            return ACTIONS
-        case "a rule" if key in known.fields:
-            return FIELDS
-        case "a rule" if key in known.file:
-            return "keys of the file begin in the first column"
-        case "an action":
-            return _hint_in_action(key, around, known)
-        case "a field test" if key in known.fields:
-            return "fields stand beside each other, not in each other"
-        case _ if verb in known.verbs and key in known.action - known.verbs.keys():
-            return f"write beside '{verb}', not in it"
-        case _:
-            return ""
+    if verb in known.verbs:
+        beside = key in known.action and key not in known.verbs
+        return f"write beside '{verb}', not in it" if beside else ""
+    elsewhere = _ELSEWHERE.get(kind, ())
+    return next((hint for keys, hint in elsewhere if key in getattr(known, keys)), "")
+
+
+_ELSEWHERE: Mapping[str, Sequence[tuple[str, str]]] = {
+    "a rule file": [("rule", RULE_AT_TOP)],
+    "a rule": [
+        ("verbs", ACTIONS),
+        ("fields", FIELDS),
+        ("file", "keys of the file begin in the first column"),
+    ],
+    "a field test": [("fields", "fields stand beside each other, not in each other")],
+}
+"""What a key may have been meant for instead, by what has it: the keys of what, and what to do."""
 
 
 def _hint_in_action(key: str, around: Mapping[str, Any], known: Places) -> str:

@@ -4,6 +4,8 @@ The JSON Schema says what may stand where; this module makes something of it, an
 what a schema can't: names that nothing has, ids given twice, templates that can't be.
 """
 
+# Over 300 lines: what is read of all files, and what was told of it, is one value.
+
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -81,15 +83,23 @@ class _Reading:
                 self.problems.append(Problem(where, fault.code, fault.message, fault.hint))
 
 
+_NAMED_BY_ALL = ("group", "time")
+"""Kinds of what one file describes and all may name."""
 
 
-def load(documents: Sequence[Document], language: Language) -> RuleSet:
+def load(documents: Sequence[Document], language: Language, *, partial: bool = False) -> RuleSet:
     """The rules of all *documents* together.
+
+    Args:
+        documents: As they were read.
+        language: What rules may say.
+        partial: A file could not be read, so that nobody knows which groups there are.
 
     Raises:
         ProblemsError: With everything that is wrong with any of them.
     """
     reading = _Reading(language=language)
+    reading.unread.update(_NAMED_BY_ALL if partial else ())
     files = [_checked(document, reading) for document in documents]
     for file in files:
         _read_groups(file, reading)
@@ -112,7 +122,7 @@ def _checked(document: Document, reading: _Reading) -> _File:
     """Report what reading finds wrong with a file, and note what the schema does."""
     if not document.complete:
         reading.cut[document.file] = _last_begun(document)
-        reading.unread.update(("group", "time"))
+        reading.unread.update(_NAMED_BY_ALL)
     if document.value is None:
         reading.problems.extend(document.problems)
         return _File(document=document, wrong=frozenset({()}))
@@ -124,7 +134,9 @@ def _checked(document: Document, reading: _Reading) -> _File:
     known = places(reading.language) if found else None
     # Where groups stand in a rule, or as a list, nobody knows which there are.
     reading.unread.update(one.key[:-1] for one in found if one.key in ("groups", "times"))
-    reading.unread.update(one.path[0][:-1] for one in found if one.path in (("groups",), ("times",)))
+    reading.unread.update(
+        one.path[0][:-1] for one in found if one.path in (("groups",), ("times",))
+    )
     empty = emptied(found, document.value, known) if known else ()
     excused = {document.place(path) for path in empty}
     reading.problems.extend(p for p in document.problems if p.where not in excused)

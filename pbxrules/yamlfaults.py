@@ -235,7 +235,11 @@ def _slashes(_words: str, at: int, _begun: int, reader: Reading) -> StopError | 
     slashes = isinstance(reader.last, yaml.ScalarEvent) and reader.source.startswith("//", begin)
     end = REST.match(reader.source, begin)
     mask = (begin, end.end()) if end else None
-    return _stop(begin, "a comment begins with '#', not with '//'", "write '#'") if slashes and mask else None
+    return (
+        _stop(begin, "a comment begins with '#', not with '//'", "write '#'")
+        if slashes and mask
+        else None
+    )
 
 
 def _text_not_indented(words: str, at: int, begun: int, reader: Reading) -> StopError | None:

@@ -180,7 +180,7 @@ def read(text: str, *, file: str) -> Document:
         reader, complete = _read_masking(source, lines, notes)
     return Document(
         value=reader.value,
-        problems=sorted(Problem(_locate(at, file, lines), *rest) for at, *rest in notes),
+        problems=sorted(_problem(note, file, lines) for note in notes),
         nulls=reader.nulls,
         complete=complete,
         file=file,
@@ -209,6 +209,10 @@ def _read_masking(source: str, lines: "array[int]", notes: set[Note]) -> tuple["
         begin, end = stop.mask
         text = text[:begin] + re.sub(r"[^\r\n]", MASK, text[begin:end]) + text[end:]
     return reader, False
+
+
+def _problem(note: Note, file: str, lines: "array[int]") -> Problem:
+    return Problem(_locate(note.at, file, lines), note.code, note.message, note.hint)
 
 
 def _locate(at: int, file: str, lines: "array[int]") -> Location:

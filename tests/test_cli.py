@@ -144,7 +144,9 @@ def test_messages_without_a_broker_are_warned_of(
     rules: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (rules / "a.yaml").write_text(rule(actions="[{mqtt: {topic: a}}]"))
-    (rules / "b.yaml").write_text(rule("{event: bye}", "[{mqtt: {topic: b}}]").replace("r\n", "s\n"))
+    (rules / "b.yaml").write_text(
+        rule("{event: bye}", "[{mqtt: {topic: b}}]").replace("r\n", "s\n")
+    )
     assert works("check", rules) == (
         f"{rules}/a.yaml:2:7: warning: no-broker: mqtt actions fail, for no broker is configured"
         " (say where it is: mqtt.url in the configuration, or serve --mqtt URL)\n"
@@ -249,6 +251,16 @@ def test_check_of_what_can_not_be_read_ends_with_2(rules: Path) -> None:
     assert result.exit_code == 2, "what is wrong elsewhere is told too"
     assert "b.yaml:1:1: unreadable" in result.stdout
     assert "c.yaml:3:14: unknown-field" in result.stdout
+
+
+def test_a_group_of_a_file_that_is_not_read_is_not_unknown(rules: Path) -> None:
+    (rules / "a.yaml").write_text(rule("{caller: {in: family}}"))
+    (rules / "groups.yml").write_text("groups: {family: [1]}\n")
+    result = pbxrules("check", rules)
+    assert result.exit_code == 1
+    assert result.stdout == (
+        f"{rules}/groups.yml: wrong-suffix: rule files end in .yaml (rename it to groups.yaml)\n"
+    )
 
 
 def test_check_without_paths_takes_the_rules_of_the_configuration(rules: Path) -> None:

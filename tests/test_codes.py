@@ -18,7 +18,9 @@ MODULES = {
     if path.name != "codes.py"
 }
 HYPHENATED = re.compile(r"[a-z]+(-[a-z]+)+")
-NO_CODES = re.compile(r"x-.*|content-length|idempotency-key|transfer-encoding|systemd-run|pbxrules-.*")
+NO_CODES = re.compile(
+    r"x-.*|content-length|idempotency-key|transfer-encoding|systemd-run|pbxrules-.*"
+)
 """Hyphenated words in the code that are something else."""
 
 CODE_AT = {

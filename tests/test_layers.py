@@ -14,6 +14,7 @@ LINE = "-- the line --"
 LAYERS = [
     ["codes", "errors"],
     ["hints", "listing", "model", "members", "yamlfaults"],
+    ["mismatches"],
     ["yamlsource", "template", "resends"],
     ["schema"],
     ["pbx"],

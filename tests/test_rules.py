@@ -588,7 +588,14 @@ TRIGGERS = [
     ),
     pytest.param(
         "{duration: {above: 1m, below: [], between: [1, 2, 3]}}",
-        ["3:32: wrong-value: '1m' is not a number", '3:43: wrong-type: a list is not a number', '3:56: wrong-value: a list has more entries than 2'],
+        [
+            "3:32: wrong-value: '1m' is not a number",
+            "3:43: wrong-type: a list is not a number",
+            (
+                "3:56: wrong-value: a list has more entries than 2"
+                " (write both bounds, as in [100, 149])"
+            ),
+        ],
         id="bounds that are none",
     ),
     pytest.param(
@@ -603,7 +610,10 @@ TRIGGERS = [
     ),
     pytest.param(
         "{caller: {length: {over: 3}, not: {length: '3'}}}",
-        ["3:32: unknown-key: 'over' is no key of length (say 'above')", ("3:56: wrong-type: '3' is not a whole number or a mapping" ' (write 3, without quotes)')],
+        [
+            "3:32: unknown-key: 'over' is no key of length (say 'above')",
+            ("3:56: wrong-type: '3' is not a whole number or a mapping (write 3, without quotes)"),
+        ],
         id="a length that is none",
     ),
     pytest.param(
@@ -662,7 +672,7 @@ TRIGGERS = [
     ),
     pytest.param(
         "{extension: [[1]]}",
-        ["3:26: wrong-type: a list is not text or a number"],
+        [("3:26: wrong-type: a list is not text or a number (leave the inner brackets out)")],
         id="a list in a list",
     ),
     pytest.param("{}", ["3:13: wrong-value: this mapping is empty"], id="an empty trigger"),
@@ -1308,10 +1318,10 @@ FILES = [
         "groups: {a b: [1], c: [true], d: 5}\n",
         [
             (
-                "1:10: wrong-value: 'a b' is not a group's name: letters, digits, _ and -, no"
-                " digit first (such as a-b)"
+                "1:10: wrong-value: 'a b' is not a group's name: letters, digits, _ and -,"
+                " no digit first (such as a-b)"
             ),
-            "1:24: wrong-type: true is not text or a number",
+            "1:24: wrong-type: true is not text or a number (put it in quotes)",
             "1:34: wrong-type: 5 is not a list (write [5])",
         ],
         id="groups",

@@ -371,9 +371,9 @@ def cannot(char: str) -> str:
             id="text behind quotes",
         ),
         pytest.param(
-            "a: 'it's x'\nb: \"x \"y\"\"\nc: 1\n",
+            'a: \'it\'s x\'\nb: "x "y""\nc: 1\n',
             [
-                '1:8: yaml-syntax: text stands behind a value\'s end (write "it\'s x")',
+                "1:8: yaml-syntax: text stands behind a value's end (write \"it's x\")",
                 "2:8: yaml-syntax: text stands behind a value's end (write 'x \"y\"')",
             ],
             {"a": "'it's x'", "b": '"x "y""', "c": 1},

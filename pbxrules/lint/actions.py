@@ -54,9 +54,7 @@ def action_warnings(rule: WrittenRule, language: Language) -> Iterator[Problem]:
     yield from _given_up(rule, steps)
 
 
-def _steps(
-    value: Any, path: Path, language: Language
-) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+def _steps(value: Any, path: Path, language: Language) -> Iterator[tuple[Path, Mapping[str, Any]]]:
     """Every action, at whatever depth."""
     if isinstance(value, dict) and not language.verbs.keys().isdisjoint(value):
         yield path, value

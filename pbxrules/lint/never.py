@@ -73,7 +73,6 @@ class Places:
             self._known[key] = [place for place in self.all if place.passes(asked)]
         return self._known[key]
 
-
     def have(self, written: WrittenTrigger) -> bool:
         """Whether an event has all the fields that a trigger asks for.
 

@@ -11,7 +11,8 @@ from pbxrules.schema import Path
 from pbxrules.yamlsource import Document
 
 _TEMPLATE = re.compile(r"\{\{-?\s*[A-Za-z_]")
-_CURLY = re.compile("[“”„‟«»‘’‚].*[“”‟«»‘’]", re.DOTALL)
+_OPENING = "\u201c\u201e\u201f\u00ab\u00bb\u2018\u2019\u201a"
+_CURLY = re.compile(f"[{_OPENING}\u201d].*[{_OPENING}\u201d]", re.DOTALL)
 _BRACES = re.compile(r"(?<!\{)\{([a-z_]+)\}(?!\})")
 _END = re.compile(r"([a-z_]+) *\}\}")
 _NUMBERS = frozenset({"caller", "callee", "dialled", "extension", "extensions"})
@@ -26,7 +27,7 @@ _OPERATORS = (
     (re.compile(r"(\+?\d+\*)"), _GLOB),
 )
 """What looks like an operator, and how that is written."""
-_QUOTE = re.compile("[“„‟«»‘’‚]")
+_QUOTE = re.compile(f"[{_OPENING}\u201d]")
 
 
 def number_warnings(documents: Sequence[Document]) -> Iterator[Problem]:
