@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 import jsonschema_rs
 
 from pbxrules.members import Members, members
-from pbxrules.mismatches import Mismatch, Path, explained, matches, shown
+from pbxrules.mismatches import SHOWN, Mismatch, Path, explained, matches, shown
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
 
-__all__ = ["EventSchema", "Mismatch", "Path", "Schema", "event_schemas", "shown"]
+__all__ = ["SHOWN", "EventSchema", "Mismatch", "Path", "Schema", "event_schemas", "shown"]
 
 
 class Schema:
