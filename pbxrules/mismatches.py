@@ -125,7 +125,7 @@ def _missing_keys(path: Path, error: Any) -> Iterator[Mismatch]:
 
 def _slug_hint(key: str, schema: Mapping[str, Any], instance: Mapping[str, Any]) -> str:
     """A name made of another key's text: an ``id`` of the ``alias``."""
-    text = instance.get(schema.get("x-slug-of", ""))
+    text = instance.get(schema["x-slug-of"]) if "x-slug-of" in schema else None
     name = hints.slug(text, schema["x-slug"]) if isinstance(text, str) else ""
     return name and f"such as {key}: {name}"
 
