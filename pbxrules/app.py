@@ -49,7 +49,10 @@ def load_snapshot(settings: Config) -> Snapshot:
         ProblemsError: With everything that is wrong with them.
     """
     language = loading.language(
-        schemas=settings.schemas, variables=settings.variables, secrets=settings.secrets
+        schemas=settings.schemas,
+        variables=settings.variables,
+        secrets=settings.secrets,
+        timezone=settings.timezone,
     )
     return loading.load(loading.rule_files(settings.rules), language)
 

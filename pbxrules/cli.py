@@ -147,7 +147,10 @@ def check(config: Path | None, rules: str | None, paths: tuple[Path, ...]) -> No
     settings = _settings(config, rules=rules)
     try:
         language = loading.language(
-            schemas=settings.schemas, variables=settings.variables, secrets=settings.secrets
+            schemas=settings.schemas,
+            variables=settings.variables,
+            secrets=settings.secrets,
+            timezone=settings.timezone,
         )
         files: list[Path] = []
         for path in paths or (settings.rules,):

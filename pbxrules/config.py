@@ -12,9 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
-from pbxrules import shipped
+from pbxrules import shipped, zones
 from pbxrules.actions.mqtt import MqttSettings
 from pbxrules.errors import Location, Problem, ProblemsError, did_you_mean, why_unreadable
 from pbxrules.language import duration_s
@@ -347,11 +346,10 @@ def _port_problems(url: str, where: Location) -> Iterator[Problem]:
 
 def _zone_problems(zone: str, where: Location) -> Iterator[Problem]:
     try:
-        ZoneInfo(zone)
-    except (KeyError, ValueError, OSError):
-        yield Problem(
-            where, "unknown-zone", f"no time zone is called '{zone}'", "such as Europe/Berlin"
-        )
+        zones.find(zone)
+    except KeyError:
+        hint = did_you_mean(zone, zones.names()) or "such as Europe/Berlin"
+        yield Problem(where, "unknown-zone", f"no time zone is called '{zone}'", hint)
 
 
 def _addresses(

@@ -37,6 +37,18 @@ class Problem:
         return f"{self.where}: {self.code}: {self.message}{hint}"
 
 
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A problem whose place is still a path in its file."""
+
+    path: tuple[str | int, ...]
+    code: str
+    message: str
+    hint: str = ""
+    at_key: bool = False
+    """It is the key at *path* that is wrong, and not its value."""
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class ValueProblem:
     """One thing wrong with a JSON value: a JSON pointer (RFC 6901) and a message."""

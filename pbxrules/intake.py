@@ -15,7 +15,7 @@ from pbxrules.dispatcher import Dispatcher
 from pbxrules.engine import decide
 from pbxrules.errors import ReportError, StoreError
 from pbxrules.loading import Snapshot
-from pbxrules.model import Event, Moment, Rule, Run
+from pbxrules.model import Event, Moment, Rule, Run, Start
 from pbxrules.pbx import openvox
 from pbxrules.pbx.body import parse
 from pbxrules.resends import Resends, Seen
@@ -123,12 +123,12 @@ class Intake:
         now: Moment,
         reply: Reply,
     ) -> None:
-        decision = decide(self.snapshot.ruleset, event)
+        decision = decide(self.snapshot.ruleset, event, now.wall_s)
         event_id = self._next_id
         self._next_id += 1
         begun = [
-            (self._begin(rule, event_id, place, now), rule)
-            for place, rule in enumerate(decision.starts, 1)
+            (self._begin(start, event_id, place, now), start.rule)
+            for place, start in enumerate(decision.starts, 1)
         ]
         seen = Seen(
             id=event_id,
@@ -136,7 +136,7 @@ class Intake:
             digest=digest,
             subject=subject,
             resend_s=resends.span_s(event),
-            rules=tuple(rule.id for rule in decision.starts),
+            rules=tuple(start.rule.id for start in decision.starts),
             last_seen=now,
         )
         self._resends.add(seen)
@@ -155,13 +155,15 @@ class Intake:
         )
         self._store.put(accepted, lambda fate: self._committed(accepted, seen, begun, fate))
 
-    def _begin(self, rule: Rule, event_id: int, place: int, now: Moment) -> Run:
+    def _begin(self, start: Start, event_id: int, place: int, now: Moment) -> Run:
+        rule = start.rule
         return runs.begin(
             rule.program,
             self.snapshot.program_digest(rule),
             event_id,
             event_id * RUNS_PER_EVENT + place,
             now,
+            trigger=start.trigger,
             waiting=self._dispatcher.waiting[rule.id],
             most=rule.max_runs,
         )

@@ -5,28 +5,25 @@ A verb is a file in ``schemas/parts/actions``; ``make schemas`` puts them all in
 """
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
 from typing import Any
 
-from pbxrules.pbx.openvox import FIELDS
-from pbxrules.schema import EventSchema, Schema
-from pbxrules.template import Context, Names
+from pbxrules.errors import Fault
+from pbxrules.members import Members, joined
+from pbxrules.model import FieldTest
+from pbxrules.pbx.openvox import ACTIONS, FIELDS
+from pbxrules.schema import EventSchema, Path, Schema
+from pbxrules.template import INSTANT, Context, Names
 
 UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
 NOT_YET: Mapping[str, frozenset[str]] = {
-    "file": frozenset({"times", "state", "scripts"}),
-    "rule": frozenset(
-        {"conditions", "per", "once_per", "cooldown", "mode", "max", "finally"}
-    ),
-    "trigger": frozenset({"for", "until", "count", "id"}),
-    "operator": frozenset(
-        {
-            "glob", "regex", "prefix", "suffix", "contains", "above", "below", "between",
-            "length", "ignore_case",
-        }
-    ),
+    "file": frozenset({"state", "scripts"}),
+    "rule": frozenset({"per", "once_per", "cooldown", "mode", "max", "finally"}),
+    "trigger": frozenset({"for", "until", "count"}),
+    "condition": frozenset({"state"}),
     "step": frozenset(
         {
             "register", "id", "delay", "wait_for", "else", "if", "then", "choose", "default",
@@ -36,6 +33,9 @@ NOT_YET: Mapping[str, frozenset[str]] = {
 }  # fmt: skip
 """Keys of the language that this release knows and does not do yet."""
 
+LATER_NAMES = frozenset({"call", "state", "outcome"})
+"""Names of templates of which the same is true."""
+
 FIELD_HINTS = {
     "from": "caller", "number": "caller", "caller_id": "caller", "to": "callee",
     "phone": "extension", "ext": "extension", "extid": "extension", "exten": "extension",
@@ -44,6 +44,21 @@ FIELD_HINTS = {
     "payload": "payload.NAME",
 }  # fmt: skip
 """Words of other systems, and ours for them."""
+
+CONDITION_HINTS = {
+    "condition": "a condition needs no kind: write its tests",
+    "value_template": "write the template by itself, without a key",
+    "template": "write the template by itself, without a key",
+    "after": "describe the time under 'times:', and say time: NAME",
+    "before": "describe the time under 'times:', and say time: NAME",
+    "weekday": "describe the time under 'times:', and say time: NAME",
+    "any": "say 'or'", "all": "say 'and'", "conditions": "say 'and'", "none": "say 'not'",
+}  # fmt: skip
+"""What to do instead of words of other systems' conditions."""
+
+
+def _no_zone(name: str) -> tzinfo:
+    raise KeyError(name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +107,11 @@ class Language:
     """By the PBX's word for the report."""
     variables: Mapping[str, Any] = field(default_factory=dict)
     secrets: frozenset[str] = frozenset()
+    zone: tzinfo = UTC
+    """Of times that name none, and of ``now``."""
+    zones: Callable[[str], tzinfo] = _no_zone
+    """The zone of an IANA name; KeyError or ValueError where there is none."""
+    zone_names: Callable[[], Iterable[str]] = tuple
     not_yet: Mapping[str, frozenset[str]] = field(default_factory=lambda: NOT_YET)
     fields: Mapping[str, str] = field(default_factory=lambda: FIELDS)
     field_hints: Mapping[str, str] = field(default_factory=lambda: FIELD_HINTS)
@@ -102,20 +122,76 @@ class Language:
         return [*dict.fromkeys(entry.event for entry in self.event_schemas.values()), "other"]
 
     @property
+    def words(self) -> Mapping[str, Collection[str]]:
+        """What stands beside field tests, in a ``trigger`` and in a ``condition``."""
+        parts = self.rules_schema.document["$defs"]
+        return {part: parts[part]["properties"] for part in ("trigger", "condition")}
+
+    @property
     def beside(self) -> Mapping[str, str]:
         """The keys beside a verb that belong to that verb alone."""
         return {name: verb.name for verb in self.verbs.values() for name in verb.beside}
 
-    def names(self, variables: Mapping[str, Any]) -> Names:
-        """What a rule's templates may name."""
+    def names(
+        self,
+        variables: Mapping[str, Any],
+        *,
+        payload: Members | None = None,
+        results: frozenset[str] = frozenset(),
+    ) -> Names:
+        """What a rule's templates may name.
+
+        Args:
+            variables: Those of the configuration and of the rule.
+            payload: What the reports of its events may hold, where that is known.
+            results: The names that its actions register.
+        """
         return Names(
             fields=frozenset(self.fields),
             members={
+                "now": frozenset(INSTANT),
                 "rule": frozenset({"id"}),
+                "trigger": frozenset({"id"}),
                 "vars": frozenset(variables),
                 "secret": self.secrets,
             },
+            payload=payload,
+            later=LATER_NAMES | results,
         )
+
+    def late(self, value: Mapping[str, Any], path: Path, kind: str) -> Iterator[Fault]:
+        """The keys of *value*, a file, rule, trigger, …, that are not there yet."""
+        for key in value:
+            if key in self.not_yet[kind]:
+                message = f"'{key}' is not in this release yet"
+                yield Fault((*path, key), "not-yet", message, at_key=True)
+
+    def payload(self, tests: Sequence[FieldTest]) -> Members | None:
+        """What a report may hold that passes *tests*; None: whatever it is sent with.
+
+        Known only where it can be an event of the user's own schemas alone: of the PBX's own
+        events ours list what was seen, and a report may tell more.
+        """
+        if all(known.event in ACTIONS for known in self.event_schemas.values()):
+            return None
+        asked = [test for test in tests if test.field in ("event", "action")]
+
+        def passes(event: str, action: str) -> bool:
+            told = {"event": event, "action": action}
+            return all(test.holds(told[test.field]) for test in asked)
+
+        named = {text for test in asked if test.field == "action" for text in test.equals}
+        if any(passes("other", action) for action in {"", *named} - self.event_schemas.keys()):
+            return None
+        left = [k for action, k in self.event_schemas.items() if passes(k.event, action)]
+        if not left or any(known.event in ACTIONS for known in left):
+            return None
+        return joined(None if _names_only_itself(known) else known.members for known in left)
+
+
+def _names_only_itself(known: EventSchema) -> bool:
+    """Whether a schema was written for the event's name alone, and lists nothing of it."""
+    return known.members is not None and known.members.keys() <= {"action"}
 
 
 def verbs(rules_document: Mapping[str, Any]) -> dict[str, Verb]:
@@ -133,9 +209,36 @@ def verbs(rules_document: Mapping[str, Any]) -> dict[str, Verb]:
     }
 
 
-def bundle(base: Mapping[str, Any], parts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """The schema of a rule file: *base*, with each verb's schema in it, by the verb's name."""
+Documents = Mapping[str, Mapping[str, Any]]
+"""JSON Schemas by the names of their files."""
+
+
+def bundle(
+    base: Mapping[str, Any], actions: Documents, conditions: Documents, files: Documents
+) -> dict[str, Any]:
+    """The schema of a rule file: *base* with its parts in it.
+
+    Args:
+        base: All but those.
+        actions: The schema of each verb.
+        conditions: What each kind of condition adds to the schema of conditions.
+        files: Of keys of a file that are described by themselves.
+    """
     whole = copy.deepcopy(dict(base))
+    _bundle_actions(whole, actions)
+    for name in sorted(conditions):
+        more = copy.deepcopy(conditions[name])
+        condition = whole["$defs"]["condition"]
+        condition["properties"] = {**more.get("properties", {}), **condition["properties"]}
+        condition["examples"] += more["examples"]
+    for name in sorted(files):
+        part: dict[str, Any] = copy.deepcopy(dict(files[name]))
+        whole["$defs"] |= part.pop("$defs", {})
+        whole["properties"][name] = part
+    return whole
+
+
+def _bundle_actions(whole: dict[str, Any], parts: Documents) -> None:
     step = whole["$defs"]["step"]["properties"]
     known = {}
     for name in sorted(parts):
@@ -144,7 +247,6 @@ def bundle(base: Mapping[str, Any], parts: Mapping[str, Mapping[str, Any]]) -> d
         known |= part.get("x-beside", {})
         whole["$defs"][name] = part
     whole["$defs"]["step"]["properties"] = known | step
-    return whole
 
 
 def duration_s(text: str) -> float:

@@ -1,11 +1,12 @@
 """Rule files and event schemas from disk, as one value that a reload swaps whole."""
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pbxrules import programs, rules, shipped
+from pbxrules import programs, rules, shipped, zones
 from pbxrules.errors import Location, Problem, ProblemsError, why_unreadable
 from pbxrules.language import Language, verbs
 from pbxrules.model import Program, Rule
@@ -55,8 +56,15 @@ def language(
     schemas: Path | None = None,
     variables: Mapping[str, Any] | None = None,
     secrets: Iterable[str] = (),
+    timezone: str | None = None,
 ) -> Language:
     """What rules may say, by our schemas and those of the folder *schemas*.
+
+    Args:
+        schemas: The user's own events.
+        variables: Those of the configuration.
+        secrets: Their names.
+        timezone: A zone's name, which there is; None: the machine's own.
 
     Raises:
         ProblemsError: A schema of that folder can't be read, or is none.
@@ -74,6 +82,9 @@ def language(
         event_schemas=events,
         variables=variables or {},
         secrets=frozenset(secrets),
+        zone=zones.of_machine(os.environ) if timezone is None else zones.find(timezone),
+        zones=zones.find,
+        zone_names=zones.names,
     )
 
 

@@ -1,8 +1,11 @@
 """The frozen types that travel from a report to what is done about it."""
 
+# Over 300 lines: what each module hands to the next is read in one place.
+
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from datetime import UTC, tzinfo
+from typing import Any, Literal, Protocol
 
 from pbxrules.errors import Location
 
@@ -55,16 +58,40 @@ class Event:
         return str(self.fields["event"])
 
 
+Kind = Literal["equals", "begins", "ends", "contains", "matches"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """What a text is like that passes a test: what an index files the test under.
+
+    A field that passes is, or has as an element, such a text; not every such text passes.
+    """
+
+    kind: Kind
+    """How the text is to stand to one of *texts*."""
+    texts: frozenset[str]
+    """Patterns of RE2 for the whole text, where *kind* is ``matches``.  Empty: none passes."""
+    folded: bool = False
+    """*texts* are case-folded, and the field's text is to be so, too."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldTest:
     """One test of one field of an event."""
 
     field: str
     wanted: str
-    """The test in words a person reads: ``101``, ``one of 100, 101``."""
+    """The test in words a person reads: ``101``, ``one of 100, 101``, ``prefix +49``."""
     holds: Callable[[FieldValue | None], bool]
-    equals: frozenset[str] = frozenset()
-    """Where not empty: the test holds exactly if the field is one of these texts."""
+    key: Key | None = None
+    """None: an absent field may pass, or nothing is known of what passes."""
+
+    @property
+    def equals(self) -> frozenset[str]:
+        """Where not empty: the test holds only if the field is, or has, one of these texts."""
+        exact = self.key is not None and self.key.kind == "equals" and not self.key.folded
+        return self.key.texts if exact and self.key else frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +99,55 @@ class Trigger:
     """A set of field tests, all of which must hold."""
 
     id: str
+    """As written, else its place from 1."""
     tests: tuple[FieldTest, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What conditions see, at the moment of firing."""
+
+    event: Event
+    wall_s: float
+    """That moment, in seconds since 1970 UTC."""
+    trigger: str
+    """The id of the trigger that fits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Miss:
+    """What a test wanted and did not find; small, for it is stored."""
+
+    subject: str
+    """A field, ``time``, ``trigger``, a template; a whole sentence where nothing else is said."""
+    wanted: str | None = None
+    found: str | None = None
+    """None: the field's value, which the event tells."""
+
+
+class Condition(Protocol):
+    """What else must hold at the moment of firing."""
+
+    __slots__ = ()
+
+    @property
+    def says(self) -> str:
+        """The condition in words: ``and``, ``or``, ``not``, ``caller in family``."""
+
+    @property
+    def parts(self) -> tuple["Condition", ...]:
+        """The conditions that it is made of."""
+
+    def misses(self, facts: Facts, *, wanted: bool) -> tuple[Miss, ...]:
+        """Why it is not as *wanted*, true or false; empty if it is.
+
+        Of several misses any one would do.  What can't be worked out is neither true nor
+        false, and misses both.
+        """
+
+    def holds(self, facts: Facts) -> bool:
+        """Whether it holds; False also where that can't be worked out."""
+        return not self.misses(facts, wanted=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +185,8 @@ class Program:
     vars: Mapping[str, Any]
     source: Mapping[str, Any]
     """The rule's own JSON: what ``programs.program`` makes this value from again."""
+    zone: tzinfo = UTC
+    """That of ``now`` in its templates."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +196,8 @@ class Rule:
     id: str
     where: Location
     triggers: tuple[Trigger, ...]
+    condition: Condition | None = None
+    """None: it fires whenever a trigger fits."""
     program: Program
     max_runs: int
 
@@ -129,8 +208,20 @@ class Verdict:
 
     rule: str
     matched: bool
-    because: tuple[tuple[str, str], ...] = ()
-    """For each trigger looked at, the first field that did not pass and what was wanted."""
+    because: tuple[tuple[Miss, ...], ...] = ()
+    """What each trigger that was looked at missed first, or what the conditions missed.
+
+    Of several in one entry any one would have done.
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """A rule that fires."""
+
+    rule: Rule
+    trigger: str
+    """The id of the first of its triggers that fits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +230,7 @@ class Decision:
 
     verdicts: tuple[Verdict, ...]
     """Of the candidates only, in the rules' order."""
-    starts: tuple[Rule, ...]
+    starts: tuple[Start, ...]
     """The rules whose runs begin, in the rules' order."""
 
 
@@ -164,6 +255,8 @@ class Run:
     rule: str
     program: str
     """The digest of its ``Program``."""
+    trigger: str
+    """The id of the trigger that fitted."""
     position: str
     """The step that is owed, such as ``actions/0``; ``""`` once the run has ended."""
     verb: str

@@ -4,17 +4,16 @@ The JSON is what a run keeps of its rule, so a program is made of nothing else: 
 is found after a restart goes on with the program it began with.
 """
 
-# Over 300 lines: what a step may be is checked and compiled in one pass over it.
-
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from posixpath import basename
 from typing import Any
 
+from pbxrules.errors import Fault
 from pbxrules.language import Language, duration_s
+from pbxrules.members import Members
 from pbxrules.model import Program, Retry, Step
 from pbxrules.schema import Path
 from pbxrules.template import (
@@ -23,11 +22,12 @@ from pbxrules.template import (
     RenderError,
     Scope,
     TemplateError,
-    TemplateProblem,
     Tree,
     compile_template,
     compile_tree,
     rule_vars,
+    template_fault,
+    variables_used,
 )
 from pbxrules.yamlsource import Document
 
@@ -41,37 +41,6 @@ WRAPPERS = frozenset({"env", "busybox"})
 USE_TEXT = 'write shell: "…" as one text, with "$PBX_CALLER" in it'
 _TEMPLATE = re.compile(r"\{\{-?\s*\w|\{%")
 """Not ``{{.Names}}``, which docker and its like take."""
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """A problem whose place is still a path in its file."""
-
-    path: Path
-    code: str
-    message: str
-    hint: str = ""
-
-
-def not_yet(value: Mapping[str, Any], path: Path, kind: str, language: Language) -> Iterator[Fault]:
-    """The keys of *value* that this release knows and does not do yet."""
-    for key in value:
-        if key in language.not_yet[kind]:
-            message = f"'{key}' is not in this release yet"
-            yield Fault((*path, key), "not-yet", message)
-
-
-def as_written(value: Any, document: Document, path: Path) -> Any:
-    """*value* with every number in it as its text as written: ``0101``, ``1.50``."""
-    match value:
-        case dict():
-            return {key: as_written(value[key], document, (*path, key)) for key in value}
-        case list():
-            return [as_written(item, document, (*path, place)) for place, item in enumerate(value)]
-        case bool() | str() | None:
-            return value
-        case _:
-            return document.written(path)
 
 
 def source_of(
@@ -107,7 +76,7 @@ def _plain_step(
             for key in keys[:-1]:
                 holder[key] = dict(holder[key])
                 holder = holder[key]
-            holder[keys[-1]] = as_written(holder[keys[-1]], document, (*path, *keys))
+            holder[keys[-1]] = document.as_written(holder[keys[-1]], (*path, *keys))
     return plain
 
 
@@ -128,35 +97,53 @@ def program_digest(program: Program) -> str:
     return _digest(program.source)
 
 
-def compiled(source: Mapping[str, Any], language: Language) -> tuple[Program | None, list[Fault]]:
-    """The program of *source*, or what is wrong with its steps, by their paths."""
+def compiled(
+    source: Mapping[str, Any], language: Language, payload: Members | None = None
+) -> tuple[Program | None, list[Fault]]:
+    """The program of *source*, or what is wrong with its steps, by their paths.
+
+    *payload* is what the reports of its events may hold, where that is known.
+    """
     faults: list[Fault] = []
     used: set[str] = set()
+    results = frozenset(_registered(source["actions"]))
+    names = language.names(source["variables"], payload=payload, results=results)
     steps = [
-        _compiled_step(step, ("actions", place), source, language, faults, used)
+        _compiled_step(step, ("actions", place), source, names, language, faults, used)
         for place, step in enumerate(source["actions"])
     ]
     if faults:
         return None, faults
     variables = source["variables"]
-    kept = {name: variables[name] for name in sorted(used) if name in variables}
+    kept = {name: variables[name] for name in sorted(used)}
     return Program(
         rule=source["rule"],
         steps=tuple(step for step in steps if step is not None),
         vars=rule_vars(kept),
         source={**source, "variables": kept},
+        zone=language.zone,
     ), []
+
+
+def _registered(value: Any) -> Iterator[str]:
+    """The names under which steps, at whatever depth, keep their results."""
+    for key, inner in value.items() if isinstance(value, Mapping) else enumerate(value):
+        if key == "register" and isinstance(inner, str):
+            yield inner
+        elif isinstance(inner, list | Mapping):
+            yield from _registered(inner)
 
 
 def _compiled_step(
     step: Mapping[str, Any],
     path: Path,
     source: Mapping[str, Any],
+    names: Names,
     language: Language,
     faults: list[Fault],
     used: set[str],
 ) -> Step | None:
-    late = list(not_yet(step, path, "step", language))
+    late = list(language.late(step, path, "step"))
     verbs = [key for key in step if key in language.verbs]
     if late or len(verbs) != 1:
         faults.extend(late or [_one_verb(verbs, path, language)])
@@ -166,9 +153,8 @@ def _compiled_step(
         owner = language.beside.get(key)
         if owner not in (None, verb.name):
             message = f"'{key}' stands beside {owner} only"
-            faults.append(Fault((*path, key), "unknown-key", message))
+            faults.append(Fault((*path, key), "unknown-key", message, at_key=True))
     args = verb.arguments(step)
-    names = language.names(source["variables"])
     before = len(faults)
     for name, context in verb.templates.items():
         if name in args:
@@ -176,9 +162,9 @@ def _compiled_step(
             try:
                 args[name] = compile_tree(args[name], context, names)
             except TemplateError as exc:
-                faults.extend(_template_fault(problem, at) for problem in exc.problems)
+                faults.extend(template_fault(problem, at) for problem in exc.problems)
             else:
-                used.update(_variables_used(args[name].uses))
+                used.update(variables_used(args[name].uses, source["variables"]))
     if verb.name == "shell" and len(faults) == before:
         faults.extend(_shell_faults(step, path, names, source["variables"]))
     return _step(verb.name, args, step, source, language)
@@ -264,16 +250,6 @@ def _code_place(words: Sequence[str | None], start: int) -> int | None:
     return place if place < len(words) else None
 
 
-def _template_fault(problem: TemplateProblem, path: Path) -> Fault:
-    return Fault((*path, *problem.path), problem.code, problem.message, problem.hint)
-
-
-def _variables_used(uses: Iterable[str]) -> Iterator[str]:
-    for name in uses:
-        if name.startswith("vars."):
-            yield name.split(".")[1]
-
-
 def _one_verb(verbs: list[str], path: Path, language: Language) -> Fault:
     words = ", ".join(language.verbs)
     if not verbs:
@@ -283,6 +259,7 @@ def _one_verb(verbs: list[str], path: Path, language: Language) -> Fault:
         "two-verbs",
         f"'{verbs[1]}' stands in an action that has '{verbs[0]}' already",
         "begin a new action with -",
+        at_key=True,
     )
 
 

@@ -4,17 +4,19 @@ The JSON Schema says what may stand where; this module makes something of it, an
 what a schema can't: names that nothing has, ids given twice, templates that can't be.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pbxrules import index
-from pbxrules.conditions.fields import FieldTestError, field_test
-from pbxrules.errors import Problem, ProblemsError, did_you_mean
+from pbxrules.conditions.reading import Reader
+from pbxrules.conditions.times import Time, TimeError, compile_time
+from pbxrules.errors import Fault, Problem, ProblemsError
 from pbxrules.language import Language
-from pbxrules.model import FieldTest, Program, Rule, Trigger
-from pbxrules.programs import DEFAULT_EXPIRES, Fault, as_written, compiled, not_yet, source_of
-from pbxrules.schema import Path, shown
+from pbxrules.members import Members
+from pbxrules.model import Condition, Program, Rule
+from pbxrules.programs import DEFAULT_EXPIRES, compiled, source_of
+from pbxrules.schema import Path
 from pbxrules.yamlsource import Document
 
 MAX_RUNS = 10_000
@@ -39,6 +41,10 @@ class _File:
     document: Document
     wrong: frozenset[Path]
     """Where the schema already found something: no need to look there again."""
+    mismatches: tuple[Fault, ...] = ()
+    """What it found, not told yet."""
+    strange: set[Path] = field(default_factory=set)
+    """Fields that no event has: what the schema says of their values is no matter."""
 
     def usable(self, path: Path) -> bool:
         return not any(wrong[: len(path)] == path for wrong in self.wrong)
@@ -51,13 +57,15 @@ class _Reading:
     language: Language
     problems: list[Problem] = field(default_factory=list)
     groups: dict[str, list[str]] = field(default_factory=dict)
+    times: dict[str, Time | None] = field(default_factory=dict)
+    """None: what is wrong with it is told where it is described."""
     rules: dict[str, Rule] = field(default_factory=dict)
     disabled: set[str] = field(default_factory=set)
     firsts: dict[tuple[str, str], str] = field(default_factory=dict)
 
-    def add(self, document: Document, faults: Sequence[Fault], *, at_key: bool = False) -> None:
+    def add(self, document: Document, faults: Iterable[Fault]) -> None:
         for fault in faults:
-            where = document.key_place(fault.path) if at_key else document.place(fault.path)
+            where = (document.key_place if fault.at_key else document.place)(fault.path)
             self.problems.append(Problem(where, fault.code, fault.message, fault.hint))
 
 
@@ -71,8 +79,10 @@ def load(documents: Sequence[Document], language: Language) -> RuleSet:
     files = [_checked(document, reading) for document in documents]
     for file in files:
         _read_groups(file, reading)
+        _read_times(file, reading)
     for file in files:
         _read_rules(file, reading)
+        _tell_mismatches(file, reading)
     if reading.problems:
         raise ProblemsError(reading.problems)
     rules = tuple(rule for rule in reading.rules.values() if rule.id not in reading.disabled)
@@ -85,29 +95,74 @@ def load(documents: Sequence[Document], language: Language) -> RuleSet:
 
 
 def _checked(document: Document, reading: _Reading) -> _File:
-    """Report what reading and the schema find wrong with a file."""
+    """Report what reading finds wrong with a file, and note what the schema does."""
     reading.problems.extend(document.problems)
     if document.value is None or not document.complete:
         return _File(document=document, wrong=frozenset({()}))
     wrong: set[Path] = set()
+    told = {problem.where for problem in document.problems}
+    mismatches: list[Fault] = []
     for found in reading.language.rules_schema.mismatches(document.value):
         # A value that is wrong for a reason already told needs no second one.
         path = found.path if found.key is None else (*found.path, found.key)
-        fault = Fault(path, found.code, found.message, found.hint)
-        told = {problem.where for problem in document.problems}
+        at_key = found.key is not None
         if document.place(path) not in told:
-            reading.add(document, [fault], at_key=found.key is not None)
+            fault = Fault(path, found.code, found.message, found.hint, at_key=at_key)
+            mismatches.append(fault)
         wrong.add(path if found.key is None else found.path)
-    return _File(document=document, wrong=frozenset(wrong))
+    return _File(document=document, wrong=frozenset(wrong), mismatches=tuple(mismatches))
+
+
+def _tell_mismatches(file: _File, reading: _Reading) -> None:
+    for fault in file.mismatches:
+        around = {fault.path[: depth + 1] for depth in range(len(fault.path))}
+        if file.strange.isdisjoint(around):
+            reading.add(file.document, [fault])
 
 
 def _read_groups(file: _File, reading: _Reading) -> None:
+    for name, group in _named("groups", file):
+        if _first(file, reading, "group", name, ("groups", name)):
+            reading.groups[name] = group or []
+
+
+def _read_times(file: _File, reading: _Reading) -> None:
+    language = reading.language
+    for name, wanted in _named("times", file):
+        path: Path = ("times", name)
+        if not _first(file, reading, "time", name, path):
+            continue
+        reading.times[name] = None
+        if wanted is None:
+            continue
+        try:
+            reading.times[name] = compile_time(
+                wanted, zone=language.zone, zones=language.zones, zone_names=language.zone_names
+            )
+        except TimeError as exc:
+            reading.add(
+                file.document,
+                [
+                    Fault((*path, *p.path), p.code, p.message, p.hint, at_key=p.code in _AT_KEY)
+                    for p in exc.problems
+                ],
+            )
+
+
+_AT_KEY = ("unknown-key", "two-keys")
+"""What is wrong with a key of a time, and not with its value."""
+
+
+def _named(key: str, file: _File) -> Iterator[tuple[str, Any]]:
+    """The names that a file gives under *key*, and for what, with numbers as their digits.
+
+    None where something is wrong with it.
+    """
     value = file.document.value
-    groups = value.get("groups", {}) if isinstance(value, Mapping) else {}
-    for name in groups if isinstance(groups, Mapping) else ():
-        path: Path = ("groups", name)
-        if file.usable(path) and _first(file, reading, "group", name, path):
-            reading.groups[name] = as_written(groups[name], file.document, path)
+    named = value.get(key, {}) if isinstance(value, Mapping) else {}
+    for name in named if isinstance(named, Mapping) else ():
+        usable = file.usable((key, name))
+        yield name, file.document.as_written(named[name], (key, name)) if usable else None
 
 
 def _first(file: _File, reading: _Reading, kind: str, name: str, path: Path) -> bool:
@@ -117,8 +172,8 @@ def _first(file: _File, reading: _Reading, kind: str, name: str, path: Path) -> 
     before = reading.firsts.setdefault((kind, name), where)
     if before == where:
         return True
-    fault = Fault(path, f"duplicate-{kind}", f"the {kind} '{name}' stands also at {before}")
-    reading.add(file.document, [fault], at_key=at_key)
+    message = f"the {kind} '{name}' stands also at {before}"
+    reading.add(file.document, [Fault(path, f"duplicate-{kind}", message, at_key=at_key)])
     return False
 
 
@@ -126,7 +181,7 @@ def _read_rules(file: _File, reading: _Reading) -> None:
     value = file.document.value
     if not isinstance(value, Mapping):
         return
-    reading.add(file.document, list(not_yet(value, (), "file", reading.language)), at_key=True)
+    reading.add(file.document, reading.language.late(value, (), "file"))
     rules = value.get("rules", [])
     for place, rule in enumerate(rules if isinstance(rules, list) else []):
         path: Path = ("rules", place)
@@ -140,16 +195,20 @@ def _read_rule(rule: Mapping[str, Any], path: Path, file: _File, reading: _Readi
     rule_id = rule.get("id")
     if isinstance(rule_id, str):
         _first(file, reading, "id", rule_id, (*path, "id"))
-    reading.add(document, list(not_yet(rule, path, "rule", reading.language)), at_key=True)
-    triggers = _read_triggers(rule.get("triggers"), (*path, "triggers"), file, reading)
-    program = _read_program(rule, path, file, reading)
+    reading.add(document, reading.language.late(rule, path, "rule"))
+    reader = _reader(rule, path, file, reading)
+    condition = _read_asked(rule, path, reader, document)
+    reading.add(document, reader.faults)
+    file.strange.update(fault.path for fault in reader.faults if fault.code == "unknown-field")
+    program = _read_program(rule, path, file, reading, reader.payload)
     if program is None or not file.usable(path) or len(reading.problems) > before:
         return
     assert isinstance(rule_id, str)
     reading.rules[rule_id] = Rule(
         id=rule_id,
         where=document.place((*path, "id")),
-        triggers=triggers,
+        triggers=reader.triggers,
+        condition=condition,
         program=program,
         max_runs=MAX_RUNS,
     )
@@ -157,8 +216,32 @@ def _read_rule(rule: Mapping[str, Any], path: Path, file: _File, reading: _Readi
         reading.disabled.add(rule_id)
 
 
+def _reader(rule: Mapping[str, Any], path: Path, file: _File, reading: _Reading) -> Reader:
+    own = rule.get("variables", {}) if file.usable((*path, "variables")) else {}
+    return Reader(
+        language=reading.language,
+        groups=reading.groups,
+        times=reading.times,
+        rule=str(rule.get("id", "")),
+        variables={**reading.language.variables, **own},
+        usable=file.usable,
+    )
+
+
+def _read_asked(
+    rule: Mapping[str, Any], path: Path, reader: Reader, document: Document
+) -> Condition | None:
+    """What the rule asks of an event: its triggers, which the reader keeps, and its conditions."""
+    at = (*path, "triggers")
+    reader.read_triggers(document.as_written(rule.get("triggers"), at), at)
+    if "conditions" not in rule or not reader.usable((*path, "variables")):
+        return None
+    at = (*path, "conditions")
+    return reader.read_conditions(document.as_written(rule["conditions"], at), at)
+
+
 def _read_program(
-    rule: Mapping[str, Any], path: Path, file: _File, reading: _Reading
+    rule: Mapping[str, Any], path: Path, file: _File, reading: _Reading, payload: Members | None
 ) -> Program | None:
     """The rule's program; None, and its problems reported, where it can't be."""
     steps = rule.get("actions")
@@ -169,93 +252,9 @@ def _read_program(
     expires = rule.get("expires") if file.usable((*path, "expires")) else None
     told = {**rule, "expires": expires or DEFAULT_EXPIRES}
     source = source_of(told, usable, path, file.document, reading.language)
-    program, faults = compiled(source, reading.language)
+    program, faults = compiled(source, reading.language, payload)
     for fault in faults:
         place = usable[int(fault.path[1])]
-        moved = (*path, "actions", place, *fault.path[2:])
-        reading.add(
-            file.document,
-            [Fault(moved, fault.code, fault.message, fault.hint)],
-            at_key=fault.code in _AT_KEY,
-        )
+        moved = replace(fault, path=(*path, "actions", place, *fault.path[2:]))
+        reading.add(file.document, [moved])
     return program if len(usable) == len(steps) else None
-
-
-_AT_KEY = ("not-yet", "unknown-key", "two-verbs")
-"""Problems of a key, not of its value."""
-
-
-# --- triggers ----------------------------------------------------------------------------
-
-
-def _read_triggers(value: Any, path: Path, file: _File, reading: _Reading) -> tuple[Trigger, ...]:
-    if value == "any":
-        return (Trigger(id="1", tests=()),)
-    single = isinstance(value, Mapping)
-    listed = [value] if single else value if isinstance(value, list) else []
-    triggers = []
-    for place, trigger in enumerate(listed):
-        at = path if single else (*path, place)
-        if isinstance(trigger, Mapping):
-            tests = _read_tests(trigger, at, file, reading)
-            triggers.append(Trigger(id=str(place + 1), tests=tests))
-    return tuple(triggers)
-
-
-def _read_tests(
-    trigger: Mapping[str, Any], path: Path, file: _File, reading: _Reading
-) -> tuple[FieldTest, ...]:
-    document = file.document
-    reading.add(document, list(not_yet(trigger, path, "trigger", reading.language)), at_key=True)
-    tests: list[FieldTest] = []
-    for name in trigger:
-        at = (*path, name)
-        if name in reading.language.not_yet["trigger"]:
-            continue
-        unknown = _unknown_field(name, at, reading.language)
-        if unknown:
-            reading.add(document, [unknown], at_key=True)
-        elif file.usable(at):
-            tests.extend(
-                _read_test(name, as_written(trigger[name], document, at), at, file, reading)
-            )
-    return tuple(tests)
-
-
-def _read_test(
-    name: str, wanted: Any, path: Path, file: _File, reading: _Reading
-) -> Iterator[FieldTest]:
-    faults = list(_test_faults(name, wanted, path, reading.language))
-    if not faults:
-        try:
-            yield field_test(name, wanted, reading.groups)
-        except FieldTestError as exc:
-            faults.append(Fault((*path, *exc.path), exc.code, exc.message, exc.hint))
-    reading.add(file.document, faults)
-
-
-def _unknown_field(name: str, path: Path, language: Language) -> Fault | None:
-    first, *members = name.split(".")
-    if name in language.fields or (first == "payload" and members and all(members)):
-        return None
-    if first in language.field_hints:
-        hint = f"say '{language.field_hints[first]}'"
-    else:
-        hint = did_you_mean(name, [*language.fields, "for", "until", "count"])
-    return Fault(path, "unknown-field", f"no event has a field '{name}'", hint)
-
-
-def _test_faults(name: str, wanted: Any, path: Path, language: Language) -> Iterator[Fault]:
-    """Operators that are not there yet, and events that nothing sends."""
-    match wanted:
-        case Mapping():
-            yield from not_yet(wanted, path, "operator", language)
-            for key in ("not", "in"):
-                if isinstance(wanted.get(key), list | Mapping) or (key == "not" and key in wanted):
-                    yield from _test_faults(name, wanted[key], (*path, key), language)
-        case list():
-            for place, item in enumerate(wanted):
-                yield from _test_faults(name, item, (*path, place), language)
-        case str() if name == "event" and wanted not in language.events:
-            hint = did_you_mean(wanted, language.events) or f"one of {', '.join(language.events)}"
-            yield Fault(path, "unknown-event", f"no report is the event {shown(wanted)}", hint)

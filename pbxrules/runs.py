@@ -21,7 +21,7 @@ from pbxrules.model import (
     Tried,
     TryAgain,
 )
-from pbxrules.template import RenderError, RuleVars, Scope
+from pbxrules.template import Instant, RenderError, RuleVars, Scope
 
 FULL = "the rule has {waiting} runs that wait already"
 
@@ -33,15 +33,20 @@ def begin(
     run_id: int,
     now: Moment,
     *,
+    trigger: str,
     waiting: int,
     most: int,
 ) -> Run:
-    """The run of *program* for an event; ended at once where *most* runs wait already."""
+    """The run of *program* for an event that fits the trigger of the id *trigger*.
+
+    It has ended at once where *most* runs wait already.
+    """
     run = Run(
         id=run_id,
         event_id=event_id,
         rule=program.rule,
         program=digest,
+        trigger=trigger,
         position="actions/0",
         verb=program.steps[0].verb,
         due=now,
@@ -75,6 +80,7 @@ def delivery(
         secrets: The values themselves only where the action is performed; for people,
             words that stand for them.
         store_id: Makes the delivery's id the only one of its kind.
+        now: Of this try; also what ``now`` is in its templates.
     """
     step = step_of(run, program)
     scope = Scope(
@@ -82,7 +88,11 @@ def delivery(
         payload=event.payload,
         vars=RuleVars(program.vars),  # marked when the program was made
         secrets=secrets,
-        extras={"rule": {"id": run.rule}},
+        extras={
+            "rule": {"id": run.rule},
+            "trigger": {"id": run.trigger},
+            "now": Instant(now.wall_s, program.zone),
+        },
     )
     try:
         args = {name: _rendered(value, scope) for name, value in step.args.items()}

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import jsonschema_rs
 
 from pbxrules.errors import did_you_mean
+from pbxrules.members import Members, members
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
@@ -181,19 +182,15 @@ def _wrong_type(path: Path, error: Any) -> Iterator[Mismatch]:
     wanted = error.validator_value
     names = [wanted] if isinstance(wanted, str) else list(wanted)
     words = " or ".join(_TYPES[name] for name in names)
-    hint = ""
+    schema: Any = error.schema
+    hint = schema.get("x-hint", "")
     if names == ["string"] and isinstance(error.instance, int | float):
-        schema: Any = error.schema
         if "x-wanted" in schema and not _matches(schema.get("pattern", ""), str(error.instance)):
             words = schema["x-wanted"]
         else:
             hint = "put it in quotes"
-    yield Mismatch(
-        path=path,
-        code="wrong-type",
-        message=f"{_quoted(error)} is not {words}",
-        hint=hint,
-    )
+    message = f"{_quoted(error)} is not {words}"
+    yield Mismatch(path=path, code="wrong-type", message=message, hint=hint)
 
 
 def _not_listed(path: Path, error: Any) -> Iterator[Mismatch]:
@@ -260,6 +257,8 @@ class EventSchema:
     event: str
     """Our name: the file's, ``ring`` of ``ring.schema.json``."""
     schema: Schema
+    members: Members | None
+    """What such a report may hold, as far as the schema lists it."""
 
 
 def event_schemas(documents: Mapping[str, Mapping[str, Any]]) -> dict[str, EventSchema]:
@@ -276,7 +275,7 @@ def event_schemas(documents: Mapping[str, Mapping[str, Any]]) -> dict[str, Event
         if not names:
             raise ValueError(f"{event}: properties.action needs a const: the PBX's own word")
         try:
-            entry = EventSchema(event=event, schema=Schema(document))
+            entry = EventSchema(event=event, schema=Schema(document), members=members(document))
         except ValueError as exc:
             raise ValueError(f"{event}: {exc}") from exc
         for name in names:

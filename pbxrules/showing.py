@@ -149,7 +149,7 @@ def event_lines(record: EventRecord) -> Iterator[list[tuple[str, str]]]:
     ]
     for verdict in record.verdicts:
         if not verdict.matched:
-            why = "; ".join(words(miss, record.event) for miss in verdict.because)
+            why = "; ".join(words(misses, record.event) for misses in verdict.because)
             yield [("       - ", "dim"), (f"{verdict.rule}: {why}", "dim")]
     for run in record.runs:
         for action in actions(run):

@@ -104,6 +104,18 @@ class Document:
         text = self._written.get(start)
         return json.dumps(value) if text is None else text
 
+    def as_written(self, value: Any, path: Path) -> Any:
+        """*value*, which stands at *path*, with each number in it as its text: ``0101``."""
+        match value:
+            case dict():
+                return {key: self.as_written(value[key], (*path, key)) for key in value}
+            case list():
+                return [self.as_written(item, (*path, at)) for at, item in enumerate(value)]
+            case bool() | str() | None:
+                return value
+            case _:
+                return self.written(path)
+
     def _find(self, path: Sequence[str | int]) -> tuple[int, int, Any, bool]:
         """Key's start, value's start and value at *path*; false if only of a parent."""
         value = self.value

@@ -1,21 +1,30 @@
-"""Put the schema of each action into ``schemas/rules.schema.json``: ``make schemas``."""
+"""Put the parts of ``schemas/rules.schema.json`` into it: ``make schemas``."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from pbxrules.language import bundle
 
 SCHEMAS = Path(__file__).parent.parent / "schemas"
+PARTS = SCHEMAS / "parts"
+BASE = "rules"
+
+
+def documents(folder: Path) -> Iterator[tuple[str, Any]]:
+    """The schemas of *folder*, by the names of their files."""
+    for path in folder.glob("*.schema.json"):
+        yield path.name.removesuffix(".schema.json"), json.loads(path.read_text("utf-8"))
 
 
 def bundled() -> str:
     """The text of ``rules.schema.json``."""
-    base = json.loads((SCHEMAS / "parts" / "rules.schema.json").read_text("utf-8"))
-    parts = {
-        path.name.removesuffix(".schema.json"): json.loads(path.read_text("utf-8"))
-        for path in (SCHEMAS / "parts" / "actions").glob("*.schema.json")
-    }
-    return json.dumps(bundle(base, parts), indent=2, ensure_ascii=False) + "\n"
+    files = dict(documents(PARTS))
+    base = files.pop(BASE)
+    actions, conditions = (dict(documents(PARTS / kind)) for kind in ("actions", "conditions"))
+    whole = bundle(base, actions, conditions, files)
+    return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
 
 
 if __name__ == "__main__":

@@ -5,13 +5,18 @@ from typing import Any
 import pytest
 
 from pbxrules import loading, rules
+from pbxrules.engine import decide
 from pbxrules.errors import ProblemsError
 from pbxrules.language import Language
-from pbxrules.model import Event, Program, Step
+from pbxrules.model import Decision, Event, Program, Step
 from pbxrules.rules import RuleSet
 from pbxrules.yamlsource import read
 
-LANGUAGE = loading.language(variables={"site": "hq", "lamps": {"101": "hall"}}, secrets=["ntfy"])
+LANGUAGE = loading.language(
+    variables={"site": "hq", "lamps": {"101": "hall"}}, secrets=["ntfy"], timezone="Europe/Berlin"
+)
+NOON_S = 1795518000.0
+"""Tuesday the 24th of November 2026, 12:00 in Berlin."""
 
 
 def rule(triggers: str = "any", actions: str = "[{log: hi}]") -> str:
@@ -42,6 +47,16 @@ def step(action: str) -> Step:
     """The one step that an action is."""
     (only,) = program(rule(actions=f"[{action}]")).steps
     return only
+
+
+def decided(rules: RuleSet, told: Event, *, wall_s: float = NOON_S) -> Decision:
+    """What the rules make of an event, at noon unless told."""
+    return decide(rules, told, wall_s)
+
+
+def fired(rules: RuleSet, told: Event, *, wall_s: float = NOON_S) -> list[str]:
+    """The rules that fire."""
+    return [start.rule.id for start in decided(rules, told, wall_s=wall_s).starts]
 
 
 def event(**fields: Any) -> Event:

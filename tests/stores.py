@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pbxrules.errors import StoreError, ValueProblem
-from pbxrules.model import Event, Moment, Run, Tried, Verdict
+from pbxrules.model import Event, Miss, Moment, Run, Tried, Verdict
 from pbxrules.pbx.openvox import as_sent
 from pbxrules.store import RUNS_PER_EVENT, Accepted, Change, LoadedRun, Refused, Store
 from pbxrules.store.pruning import Keep
@@ -17,6 +17,11 @@ from pbxrules.store.sqlite import SqliteStore
 
 NOW = Moment(boot="boot-a", uptime_s=1000.0, wall_s=1_795_000_000.0)
 PATIENCE_S = 20.0
+MISSED = (
+    (Miss("trunk", "t"),),
+    (Miss("caller", "ü"),),
+    (Miss("time", "night", "Tue 14:05"), Miss("{{ a }} fails"), Miss("{{ b }}", found="false")),
+)
 SOURCE = {"rule": "r", "expires": "60s", "variables": {}, "actions": [{"log": "{{ caller }} ☎"}]}
 
 
@@ -87,6 +92,7 @@ def run(event_id: int, place: int = 1, *, at: Moment = NOW, **changes: Any) -> R
         event_id=event_id,
         rule=f"rule-{place}",
         program="digest",
+        trigger="door",
         position="actions/0",
         verb="log",
         due=at,
@@ -114,7 +120,7 @@ def accepted(number: int, *runs: Run, size: int = 0, at: Moment = NOW, **changes
         received=at,
         verdicts=(
             *(Verdict(rule=one.rule, matched=True) for one in runs),
-            Verdict(rule="other", matched=False, because=(("trunk", "t"), ("caller", "ü"))),
+            Verdict(rule="other", matched=False, because=MISSED),
         ),
         runs=runs,
         programs=(("digest", SOURCE),) if runs else (),

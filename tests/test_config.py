@@ -331,8 +331,8 @@ WANTED_URL = (
             id="a port too large",
         ),
         pytest.param(
-            "timezone: Europe/Berln\n",
-            ["1:11: unknown-zone: no time zone is called 'Europe/Berln' (such as Europe/Berlin)"],
+            "timezone: Berlin\n",
+            ["1:11: unknown-zone: no time zone is called 'Berlin' (did you mean 'Europe/Berlin'?)"],
             id="a zone",
         ),
         pytest.param(

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from pbxrules.engine import decide, words
-from pbxrules.model import Event, Verdict
-from tests.rulefiles import event, rule
+from pbxrules.engine import words
+from pbxrules.model import Condition, Event, Facts, Miss, Start, Verdict
+from pbxrules.rules import RuleSet
+from tests.rulefiles import NOON_S, decided, event, fired, rule
 from tests.rulefiles import ruleset as read_rules
 from tests.rulesets import EVENTS, RULES, Written, fits, ruleset
 
@@ -19,13 +20,13 @@ def test_what_starts_is_what_looking_at_every_rule_gives(
     written: list[list[Written]], told: Event
 ) -> None:
     rules = ruleset(written)
-    decision = decide(rules, told)
+    decision = decided(rules, told)
     wanted = [
         str(place)
         for place, triggers in enumerate(written)
         if any(fits(trigger, told) for trigger in triggers)
     ]
-    assert [start.id for start in decision.starts] == wanted
+    assert [start.rule.id for start in decision.starts] == wanted
     assert [verdict.rule for verdict in decision.verdicts if verdict.matched] == wanted
     places = [int(verdict.rule) for verdict in decision.verdicts]
     assert places == sorted(set(places))
@@ -38,27 +39,26 @@ def test_a_verdict_tells_the_first_miss_of_each_trigger_looked_at() -> None:
         rule("{event: bye}").replace("id: r", "id: t"),
     )
     told = event(extension="1", caller="7x", trunk="u")
-    assert decide(rules, told).verdicts == (
-        Verdict(rule="r", matched=False, because=(("trunk", "t"),)),
+    assert decided(rules, told).verdicts == (
+        Verdict(rule="r", matched=False, because=((Miss("trunk", "t"),),)),
         Verdict(rule="s", matched=True),
     )
     told = event(extension="1", caller="7", trunk="v")
-    assert decide(rules, told).verdicts == (Verdict(rule="r", matched=True),)
+    assert decided(rules, told).verdicts == (Verdict(rule="r", matched=True),)
 
 
 def test_a_rule_starts_once_however_many_of_its_triggers_fit() -> None:
     rules = read_rules(rule("[{event: ring}, {extension: 1}, {caller: 2}]"))
-    decision = decide(rules, event(extension="1", caller="2"))
-    assert [start.id for start in decision.starts] == ["r"]
+    decision = decided(rules, event(extension="1", caller="2"))
+    assert decision.starts == (Start(rule=rules.by_id["r"], trigger="1"),)
     assert decision.verdicts == (Verdict(rule="r", matched=True),)
 
 
 def test_nothing_of_one_rule_changes_another() -> None:
     one, other = rule("{event: ring}"), rule("any").replace("id: r", "id: s")
-    both = decide(read_rules(one, other), event())
-    assert [start.id for start in both.starts] == ["r", "s"]
+    assert fired(read_rules(one, other), event()) == ["r", "s"]
     for text, name in ((one, "r"), (other, "s")):
-        assert [start.id for start in decide(read_rules(text), event()).starts] == [name]
+        assert fired(read_rules(text), event()) == [name]
 
 
 def test_promise_6_a_rule_whose_test_breaks_does_not_match_and_harms_no_other() -> None:
@@ -71,37 +71,158 @@ def test_promise_6_a_rule_whose_test_breaks_does_not_match_and_harms_no_other() 
             trigger, "tests", tuple(replace(test, holds=broken) for test in trigger.tests)
         )
     told = event(extension="1")
-    decision = decide(rules, told)
-    assert [start.id for start in decision.starts] == ["s"]
+    decision = decided(rules, told)
+    assert [start.rule.id for start in decision.starts] == ["s"]
     (because,) = decision.verdicts[0].because
-    assert words(because, told).endswith("wanted a test that does not break: ZeroDivisionError()")
+    assert words(because, told) in (
+        "event breaks: ZeroDivisionError()",
+        "extension breaks: ZeroDivisionError()",
+    )
+
+
+ASKS = "{event: ring}\n  conditions: "
+
+
+def rules_of(*conditions: str) -> RuleSet:
+    """The rules ``r0``, ``r1``, … for every ring, each with these conditions."""
+    texts = [
+        rule(ASKS + one).replace("id: r", f"id: r{place}") for place, one in enumerate(conditions)
+    ]
+    return read_rules(*texts)
 
 
 @pytest.mark.parametrize(
-    ("because", "fields", "expected"),
+    "condition",
+    [
+        pytest.param("'{{ 1 / 0 }}'", id="it divides by zero"),
+        pytest.param("'{{ caller }}'", id="it gives a text"),
+        pytest.param("'{{ caller < 5 }}'", id="it compares text and number"),
+        pytest.param("{not: '{{ caller }}'}", id="not of what can't be worked out"),
+        pytest.param("{not: {not: '{{ caller }}'}}", id="not not of it"),
+        pytest.param("{not: ['{{ caller }}', {caller: 9}]}", id="it among several of which none"),
+        pytest.param("{not: {caller: 7, or: ['{{ caller }}']}}", id="it beside what holds"),
+        pytest.param("[{caller: 7}, '{{ caller }}']", id="it in a list"),
+        pytest.param("{or: [{caller: 9}, '{{ caller }}']}", id="it as the last that might do"),
+    ],
+)
+def test_promise_6_a_condition_that_can_not_be_worked_out_fires_nothing_and_harms_no_rule(
+    condition: str,
+) -> None:
+    rules = rules_of(condition, "{caller: 7}")
+    decision = decided(rules, event(caller="7"))
+    assert [start.rule.id for start in decision.starts] == ["r1"]
+    assert not decision.verdicts[0].matched
+    told = [words(misses, event(caller="7")) for misses in decision.verdicts[0].because]
+    assert "}} fails: " in told[0]
+
+
+def test_what_can_not_be_worked_out_keeps_nothing_else_from_holding() -> None:
+    assert fired(rules_of("{or: ['{{ 1 / 0 }}', {caller: 7}]}"), event(caller="7")) == ["r0"]
+    assert fired(rules_of("{not: {and: [{caller: 9}, '{{ 1 / 0 }}']}}"), event()) == ["r0"]
+
+
+def test_promise_6_a_condition_that_breaks_harms_no_other_rule() -> None:
+    class Broken(Condition):
+        says = "x"
+        parts = ()
+
+        def misses(self, facts: Facts, *, wanted: bool) -> tuple[Miss, ...]:
+            raise ZeroDivisionError(facts.trigger, wanted)
+
+    rules = rules_of("{caller: 7}", "{caller: 7}")
+    object.__setattr__(rules.rules[0], "condition", Broken())
+    told = event(caller="7")
+    decision = decided(rules, told)
+    assert [start.rule.id for start in decision.starts] == ["r1"]
+    assert [words(misses, told) for misses in decision.verdicts[0].because] == [
+        "a condition breaks: ZeroDivisionError('1', True)"
+    ]
+
+
+def test_a_rule_that_fits_and_whose_conditions_do_not_hold_says_what_they_lack() -> None:
+    rules = read_rules(
+        rule("[{event: bye}, {event: ring, id: door}]\n  conditions: {trigger: '1', caller: 7}")
+    )
+    assert decided(rules, event(caller="7")).verdicts == (
+        Verdict(rule="r", matched=False, because=((Miss("trigger", "1", "door"),),)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("triggers", "trigger"),
+    [
+        pytest.param("any", "1", id="any is the first"),
+        pytest.param("{event: ring}", "1", id="the only one is the first"),
+        pytest.param("{event: ring, id: door}", "door", id="an id"),
+        pytest.param("[{event: bye}, {event: ring}]", "2", id="the second, by its place"),
+        pytest.param("[{event: bye, id: a}, {event: ring}]", "2", id="places count all"),
+        pytest.param("[{caller: 7, id: a}, {event: ring, id: b}]", "a", id="the first that fits"),
+        pytest.param("[{event: ring, id: a}, {caller: 7, id: b}]", "a", id="whatever it asks"),
+    ],
+)
+def test_a_start_says_which_trigger_fits(triggers: str, trigger: str) -> None:
+    (start,) = decided(read_rules(rule(triggers)), event(caller="7")).starts
+    assert start.trigger == trigger
+
+
+def test_conditions_see_the_moment_that_they_are_given() -> None:
+    text = "times: {lunch: {after: 12:00, before: 13:00}}\n" + rule(ASKS + "{time: lunch}")
+    rules = read_rules(text)
+    assert [fired(rules, event(), wall_s=NOON_S + s) for s in (-1, 0, 3599, 3600)] == [
+        [], ["r"], ["r"], [],
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("miss", "fields", "expected"),
     [
         pytest.param(
-            ("extension", "101"), {"extension": "102"}, "extension is 102, wanted 101", id="a text"
+            Miss("extension", "101"),
+            {"extension": "102"},
+            "extension is 102, wanted 101",
+            id="a text",
         ),
         pytest.param(
-            ("trunk", "one of t, u"), {}, "trunk is absent, wanted one of t, u", id="absent"
+            Miss("trunk", "one of t, u"), {}, "trunk is absent, wanted one of t, u", id="absent"
         ),
         pytest.param(
-            ("extensions", "7"),
+            Miss("extensions", "7"),
             {"extensions": ("1", "2")},
             "extensions is 1, 2, wanted 7",
             id="a list",
         ),
-        pytest.param(("duration", "10"), {"duration": 0}, "duration is 0, wanted 10", id="zero"),
+        pytest.param(
+            Miss("duration", "10"), {"duration": 0}, "duration is 0, wanted 10", id="zero"
+        ),
+        pytest.param(
+            Miss("caller", ""), {"caller": "7"}, "caller is 7, wanted ", id="an empty text wanted"
+        ),
+        pytest.param(
+            Miss("time", "night", "Tue 14:05"),
+            {},
+            "time is Tue 14:05, wanted night",
+            id="what the event does not tell",
+        ),
+        pytest.param(
+            Miss("{{ callee }}", found="false"), {}, "{{ callee }} is false", id="a template"
+        ),
+        pytest.param(Miss("it breaks"), {}, "it breaks", id="a sentence"),
     ],
 )
-def test_a_miss_in_words(because: tuple[str, str], fields: dict[str, Any], expected: str) -> None:
-    assert words(because, event(**fields)) == expected
+def test_a_miss_in_words(miss: Miss, fields: dict[str, Any], expected: str) -> None:
+    assert words((miss,), event(**fields)) == expected
+
+
+def test_misses_of_which_one_would_do_in_words() -> None:
+    misses = (Miss("trunk", "t"), Miss("caller", "in family"))
+    assert words(misses, event(trunk="u")) == (
+        "one of these would do: trunk is u, wanted t; caller is absent, wanted in family"
+    )
 
 
 def test_a_miss_of_the_payload_shows_what_was_sent() -> None:
     rules = read_rules(rule("{event: ring, payload.sn: 5}"))
     told = Event(fields=event().fields, payload={"sn": "7"})
-    (verdict,) = decide(rules, told).verdicts
-    (miss,) = verdict.because
-    assert words(miss, told) == "payload.sn is 7, wanted 5"
+    (verdict,) = decided(rules, told).verdicts
+    (misses,) = verdict.because
+    assert words(misses, told) == "payload.sn is 7, wanted 5"

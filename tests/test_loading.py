@@ -9,12 +9,11 @@ from pathlib import Path
 import pytest
 
 from pbxrules import loading
-from pbxrules.engine import decide
 from pbxrules.errors import ProblemsError
 from pbxrules.loading import MAX_BYTES, Snapshot
 from pbxrules.model import Moment, Program, Run
 from pbxrules.store import LoadedRun
-from tests.rulefiles import LANGUAGE, event, rule
+from tests.rulefiles import LANGUAGE, decided, event, rule
 
 NOW = Moment(boot="b", uptime_s=1.0, wall_s=2.0)
 
@@ -184,13 +183,22 @@ def test_a_folder_of_schemas_that_is_not_there_is_told(tmp_path: Path) -> None:
     assert lines == ["none: unreadable: there is no such folder"]
 
 
+def test_the_zone_is_that_of_the_configuration_else_the_machines(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    assert str(loading.language().zone) == "Asia/Tokyo"
+    assert str(loading.language(timezone="Europe/Berlin").zone) == "Europe/Berlin"
+
+
 # --- Programs of runs ----------------------------------------------------------------------------
 
 
 def loaded(program: Program, digest: str) -> LoadedRun:
     run = Run(
-        id=1_000_001, event_id=1, rule=program.rule, program=digest, position="actions/0",
-        verb="log", due=NOW, expires_s=None, next_try=NOW, attempt=0, tried=(),
+        id=1_000_001, event_id=1, rule=program.rule, program=digest, trigger="1",
+        position="actions/0", verb="log", due=NOW, expires_s=None, next_try=NOW, attempt=0,
+        tried=(),
     )  # fmt: skip
     return LoadedRun(run=run, event=event(), source=json.loads(json.dumps(program.source)))
 
@@ -198,7 +206,7 @@ def loaded(program: Program, digest: str) -> LoadedRun:
 def test_a_run_goes_on_with_the_program_it_began_with(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(rule())
     before = load(tmp_path)
-    (begun,) = decide(before.ruleset, event()).starts
+    begun = decided(before.ruleset, event()).starts[0].rule
     kept = loaded(begun.program, before.program_digest(begun))
     assert before.program_of(kept) is begun.program
 

@@ -6,6 +6,7 @@ import ast
 import copy
 import json
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,23 @@ from hypothesis import strategies as st
 
 import pbxrules
 from pbxrules import loading, programs, runs, shipped
-from pbxrules.engine import decide
 from pbxrules.errors import ProblemsError
 from pbxrules.language import FIELD_HINTS, NOT_YET
 from pbxrules.model import GiveUp, Moment, Retry
 from pbxrules.pbx.tables import FIELDS
 from pbxrules.schema import event_schemas
 from pbxrules.yamlsource import read
-from tests.rulefiles import LANGUAGE, event, program, rule, ruleset, step, told
+from tests.rulefiles import (
+    LANGUAGE,
+    decided,
+    event,
+    fired,
+    program,
+    rule,
+    ruleset,
+    step,
+    told,
+)
 
 NOW = Moment(boot="b", uptime_s=100.0, wall_s=1e9)
 
@@ -32,6 +42,14 @@ EVERY_KEY = """\
 # yaml-language-server: $schema=../schemas/rules.schema.json
 groups:
   family: ["+4930123456", 0171234567, 12, 101.50]
+times:
+  night: {after: 22:30, before: 07:00}
+  others:
+    any: [{weekdays: sat..sun, timezone: Asia/Tokyo}]
+    days: 1..7
+    months: nov..feb
+    years: 2026
+    dates: [01-01..01-06]
 rules:
   - id: every-key
     alias: All that this release knows
@@ -40,8 +58,15 @@ rules:
     variables: {room: hall, list: [1, two], map: {a: null}}
     expires: 5m
     triggers:
-      - {event: ring, extension: {in: [101, 0102], not: {in: family}, exists: true}}
+      - {id: door, event: ring, extension: {in: [101, 0102], not: {in: family}, exists: true}}
       - {payload.ext.extid: "7", extensions: 101, duration: 10}
+      - caller: {prefix: +49, suffix: [0, 1], contains: 5, length: 3, between: [0100, 0199]}
+        trunk: {glob: "s*", regex: [a, "[b-d]"], ignore_case: true, length: {above: 2.0, below: 9}}
+        duration: {above: 1.5, below: 10}
+    conditions:
+      - {time: [night, others], caller: {in: family}}
+      - or: [trigger: [door, 2], "{{ now.hour < 7 }}"]
+      - and: [not: {extension: 7}]
     actions:
       - mqtt: {topic: "{{ vars.room }}/set", payload: {who: "{{ caller }}"}, qos: 2, retain: true}
         timeout: 2s
@@ -85,17 +110,48 @@ def test_the_rule_with_every_key_has_every_key_of_this_release() -> None:
     assert known <= set(keys_of(read(EVERY_KEY, file="a").value))
 
 
+def test_all_operators_fire_a_rule() -> None:
+    fields = {"extension": "9", "caller": "+4912", "event": "bye"}
+    assert fires(rule("{event: {not: ring}, caller: {glob: '+4?[0-9]*', length: 5}}"), **fields)
+    assert not fires(rule("{event: {prefix: r}, caller: {glob: '+4*'}}"), **fields)
+
+
 def test_every_key_means_what_the_language_says() -> None:
     every = ruleset(EVERY_KEY).by_id["every-key"]
-    assert str(every.where) == "a.yaml:5:9"
+    assert str(every.where) == "a.yaml:13:9"
     assert [[(test.field, test.wanted) for test in one.tests] for one in every.triggers] == [
         [
             ("event", "ring"),
             ("extension", "one of 101, 0102 and not in family and there"),
         ],
         [("payload.ext.extid", "7"), ("extensions", "101"), ("duration", "10")],
+        [
+            (
+                "caller",
+                (
+                    "prefix +49 and suffix one of 0, 1 and contains 5 and length 3"
+                    " and between 0100 and 0199"
+                ),
+            ),
+            (
+                "trunk",
+                (
+                    "glob s* and regex one of a, [b-d] and length above 2.0 and below 9"
+                    " (ignoring case)"
+                ),
+            ),
+            ("duration", "above 1.5 and below 10"),
+        ],
     ]
-    assert [trigger.id for trigger in every.triggers] == ["1", "2"]
+    assert [trigger.id for trigger in every.triggers] == ["door", "2", "3"]
+    assert every.condition is not None
+    assert [
+        (part.says, [inner.says for inner in part.parts]) for part in every.condition.parts
+    ] == [
+        ("and", ["time one of night, others", "caller in family"]),
+        ("or", ["trigger one of door, 2", "{{ now.hour < 7 }}"]),
+        ("and", ["not"]),
+    ]
     steps = every.program.steps
     assert [one.verb for one in steps] == ["mqtt", "shell", "shell", "http", "http", "log", "log"]
     assert steps[0].retry == Retry(attempts=3, delay_s=0.5, max_delay_s=3600)
@@ -132,7 +188,7 @@ def filled_in(text: str, **fields: Any) -> list[Any]:
 
 
 def args_of(of: Any, place: int, fields: Mapping[str, Any]) -> Any:
-    begun = runs.begin(of, "digest", 1, 1_000_001, NOW, waiting=0, most=1)
+    begun = runs.begin(of, "digest", 1, 1_000_001, NOW, trigger="door", waiting=0, most=1)
     delivery = runs.delivery(
         runs.at_step(begun, of, place),
         of,
@@ -219,7 +275,7 @@ def test_a_number_in_a_payload_is_a_number() -> None:
 
 
 def fires(text: str, **fields: Any) -> bool:
-    return bool(decide(ruleset(text), event(**fields)).starts)
+    return bool(fired(ruleset(text), event(**fields)))
 
 
 def test_one_trigger_a_list_of_them_or_any() -> None:
@@ -235,8 +291,7 @@ def test_one_trigger_a_list_of_them_or_any() -> None:
 def test_groups_of_one_file_serve_all_files_whatever_their_order() -> None:
     text = rule("{extension: {in: reception}}")
     for files in ((text, "groups: {reception: [100]}\n"), ("groups: {reception: [100]}\n", text)):
-        decision = decide(ruleset(*files), event(extension="100"))
-        assert [start.id for start in decision.starts] == ["r"]
+        assert fired(ruleset(*files), event(extension="100")) == ["r"]
 
 
 def test_a_file_without_rules_or_with_nothing_in_it_is_none() -> None:
@@ -255,8 +310,7 @@ def test_a_disabled_rule_is_checked_and_never_fires() -> None:
     assert [each.id for each in both.rules] == ["s"]
     assert "r" not in both.by_id
     assert both.disabled == 1
-    decision = decide(both, event())
-    assert [each.rule for each in decision.verdicts] == ["s"]
+    assert [each.rule for each in decided(both, event()).verdicts] == ["s"]
     assert told(off.replace("any", "{evnt: ring}")) == [
         "a.yaml:4:14: unknown-field: no event has a field 'evnt' (did you mean 'event'?)"
     ]
@@ -276,6 +330,44 @@ def test_a_program_keeps_the_variables_it_uses_and_no_others() -> None:
     text = rule(actions="[{log: '{{ vars.site }}'}]")
     assert program(text).source["variables"] == {"site": "hq"}
     assert program(rule()).source["variables"] == {}
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        pytest.param("hall", "hall", id="a text"),
+        pytest.param("0101", "0101", id="digits that are no number"),
+        pytest.param("5", 5, id="a number"),
+        pytest.param("1.50", 1.5, id="a fraction"),
+        pytest.param("true", True, id="true"),
+        pytest.param("null", None, id="null"),
+        pytest.param("[1, two, [3]]", [1, "two", [3]], id="a list"),
+        pytest.param("{101: a, b: {c: 1}}", {"101": "a", "b": {"c": 1}}, id="a map"),
+        pytest.param("'{{ caller }}'", "{{ caller }}", id="what looks like a template"),
+    ],
+)
+def test_a_variable_keeps_its_kind(written: str, kept: Any) -> None:
+    text = rule(actions="[{mqtt: {topic: t, payload: ['{{ vars.x }}']}}]")
+    text = text.replace("  triggers", f"  variables: {{x: {written}}}\n  triggers")
+    (mqtt,) = filled_in(text)
+    assert mqtt["payload"] == [kept]
+    assert type(mqtt["payload"][0]) is type(kept)
+
+
+def test_a_variable_that_the_call_names_is_there() -> None:
+    text = asking("'{{ vars[callee] == \"yes\" }}'", log="{{ vars[caller] }}")
+    text = text.replace("  triggers", "  variables: {a: one, b: 'yes'}\n  triggers")
+    assert filled_in(text, caller="a", callee="b") == [{"text": "one"}]
+    assert filled_in(text, caller="site") == [{"text": "hq"}]
+    assert fires(text, caller="a", callee="b")
+    assert not fires(text, caller="a", callee="a")
+    again = programs.program(json.loads(json.dumps(program(text).source)), LANGUAGE)
+    assert args_of(again, 0, {"caller": "b"}) == {"text": "yes"}
+
+
+def test_variables_that_are_wrong_make_no_second_problem_of_conditions() -> None:
+    text = asking("'{{ vars.x == 1 }}'").replace("  triggers", "  variables: 5\n  triggers")
+    assert told(text) == ["a.yaml:3:14: wrong-type: 5 is not a mapping"]
 
 
 def test_a_secret_stays_a_name_in_what_is_stored() -> None:
@@ -377,6 +469,7 @@ CODE = (
     ' (write shell: "…" as one text, with "$PBX_CALLER" in it)'
 )
 
+TRIGGER_ID = "a name of letters, digits, _ . - (at most 100), no digit first"
 TRIGGERS = [
     pytest.param(
         "{event: rin}",
@@ -450,6 +543,77 @@ TRIGGERS = [
         id="another system's operator",
     ),
     pytest.param(
+        "{caller: {begins_with: 1, not: {ends_with: 2}, regexp: 3}}",
+        [
+            "3:23: unknown-key: 'begins_with' is no key of a field test (say 'prefix')",
+            "3:45: unknown-key: 'ends_with' is no key of a field test (say 'suffix')",
+            "3:60: unknown-key: 'regexp' is no key of a field test (say 'regex')",
+        ],
+        id="operators of other systems",
+    ),
+    pytest.param(
+        "{caller: {regex: ['[0-9]+', '(0']}}",
+        [
+            (
+                "3:41: bad-regex: '(0' is no regular expression: a ( is never closed"
+                " (for the character itself write \\()"
+            )
+        ],
+        id="a regular expression that is none",
+    ),
+    pytest.param(
+        "{caller: {glob: '[9-0]*'}}",
+        ["3:29: bad-glob: in '[9-0]*' the range 9-0 is empty (write 0-9)"],
+        id="a glob with an empty range",
+    ),
+    pytest.param(
+        "{caller: {exists: true, ignore_case: true}}",
+        [
+            (
+                "3:50: lone-modifier: 'ignore_case' changes nothing here"
+                " (it goes with in, not, glob, regex, prefix, suffix, contains)"
+            )
+        ],
+        id="ignore_case beside nothing that has a case",
+    ),
+    pytest.param(
+        "{caller: {prefix: '', suffix: [1, ''], contains: {}, glob: []}}",
+        [
+            "3:31: wrong-value: this text is empty",
+            "3:47: wrong-value: this text is empty",
+            "3:62: wrong-type: a mapping is not text or a number or a list",
+            "3:72: wrong-value: this list is empty",
+        ],
+        id="operators without a text",
+    ),
+    pytest.param(
+        "{duration: {above: 1m, below: [], between: [1, 2, 3]}}",
+        [
+            "3:32: wrong-value: '1m' is not a number",
+            "3:43: wrong-type: a list is not text or a number",
+            "3:56: wrong-value: a list has more entries than 2",
+        ],
+        id="bounds that are none",
+    ),
+    pytest.param(
+        "{extension: {between: [5, 10]}}",
+        [
+            (
+                "3:35: wrong-value: '5' and '10' have not the same number of digits"
+                " (for numbers of any length say above and below)"
+            )
+        ],
+        id="bounds with different numbers of digits",
+    ),
+    pytest.param(
+        "{caller: {length: {over: 3}, not: {length: '3'}}}",
+        [
+            "3:32: unknown-key: 'over' is no key of length (say 'above')",
+            "3:56: wrong-type: '3' is not a whole number or a mapping",
+        ],
+        id="a length that is none",
+    ),
+    pytest.param(
         "{extension: {exists: yes}}",
         ["3:34: wrong-type: 'yes' is not true or false"],
         id="yes is no true",
@@ -517,9 +681,180 @@ TRIGGERS = [
     ),
     pytest.param("[ring]", ["3:14: wrong-type: 'ring' is not a mapping"], id="events in the list"),
     pytest.param(
+        "{event: ring, time: night, not: {caller: 1}}",
+        [
+            "3:27: unknown-field: no event has a field 'time' (it stands under 'conditions')",
+            "3:40: unknown-field: no event has a field 'not' (it stands under 'conditions')",
+        ],
+        id="words of conditions",
+    ),
+    pytest.param(
+        "[{event: ring, id: 5}, {event: ring, id: '5'}, {event: ring, id: a b}]",
+        [
+            f"3:32: wrong-type: 5 is not {TRIGGER_ID}",
+            f"3:54: wrong-value: '5' is not {TRIGGER_ID}",
+            f"3:78: wrong-value: 'a b' is not {TRIGGER_ID}",
+        ],
+        id="ids that are none",
+    ),
+    pytest.param(
+        "{colour: {red: 1}}",
+        ["3:14: unknown-field: no event has a field 'colour'"],
+        id="a field like no other, whatever is wrong with its test",
+    ),
+    pytest.param(
         "[{event: ring}, {event: ring, extn: 1}]",
         ["3:43: unknown-field: no event has a field 'extn' (did you mean 'extension'?)"],
         id="the second trigger of a list",
+    ),
+]
+
+NO_NAME = "'{}' is no name that templates know"
+CONDITIONS = [
+    pytest.param("5", ["4:15: wrong-type: 5 is not a mapping or a list or text"], id="a number"),
+    pytest.param("[]", ["4:15: wrong-value: this list is empty"], id="an empty list"),
+    pytest.param("[{}]", ["4:16: wrong-value: this mapping is empty"], id="an empty condition"),
+    pytest.param(
+        "[[{caller: 1}]]",
+        ["4:16: wrong-type: a list is not a mapping or text"],
+        id="a list in the list",
+    ),
+    pytest.param(
+        "night",
+        [
+            (
+                "4:15: bad-condition: a condition is a template that gives true or false"
+                " (write '{{ … }}', or a map of tests)"
+            )
+        ],
+        id="a text that is no template",
+    ),
+    pytest.param(
+        "{time: nigth}",
+        ["4:22: unknown-time: no time is called 'nigth' (did you mean 'night'?)"],
+        id="a time nearly right",
+    ),
+    pytest.param(
+        "{not: {time: [night, lunch]}}",
+        ["4:36: unknown-time: no time is called 'lunch' (describe it under 'times:')"],
+        id="a time like no other, in a list",
+    ),
+    pytest.param(
+        "{time: {after: 22:00}}",
+        [
+            (
+                "4:22: wrong-type: a mapping is not text or a list"
+                " (describe it under 'times:', and write its name here)"
+            )
+        ],
+        id="a time without a name",
+    ),
+    pytest.param(
+        "{trigger: dor}",
+        ["4:25: unknown-trigger: the rule has no trigger 'dor' (did you mean 'door'?)"],
+        id="a trigger nearly right",
+    ),
+    pytest.param(
+        "{trigger: [1, 3]}",
+        [
+            "4:26: unknown-trigger: the rule has no trigger '1' (it has door, 2)",
+            "4:29: unknown-trigger: the rule has no trigger '3' (it has door, 2)",
+        ],
+        id="places of triggers that have a name, or are not there",
+    ),
+    pytest.param(
+        "{or: {caller: 1}}",
+        ["4:20: wrong-type: a mapping is not a list (such as or: [{…}, {…}])"],
+        id="or of a map, in which all must hold",
+    ),
+    pytest.param(
+        "{not: 5}",
+        ["4:21: wrong-type: 5 is not a mapping or a list or text"],
+        id="not of a number",
+    ),
+    pytest.param(
+        "{callr: 5, tme: night}",
+        [
+            "4:16: unknown-field: no event has a field 'callr' (did you mean 'caller'?)",
+            "4:26: unknown-field: no event has a field 'tme' (did you mean 'time'?)",
+        ],
+        id="words nearly right",
+    ),
+    pytest.param(
+        "{for: 5s}",
+        ["4:16: unknown-field: no event has a field 'for' (it stands under 'triggers')"],
+        id="a trigger's word in a condition",
+    ),
+    pytest.param(
+        "{condition: time, after: 22:00}",
+        [
+            (
+                "4:16: unknown-field: no event has a field 'condition'"
+                " (a condition needs no kind: write its tests)"
+            ),
+            (
+                "4:33: unknown-field: no event has a field 'after'"
+                " (describe the time under 'times:', and say time: NAME)"
+            ),
+        ],
+        id="another system's condition",
+    ),
+    pytest.param(
+        "{any: [{caller: 1}]}",
+        ["4:16: unknown-field: no event has a field 'any' (say 'or')"],
+        id="another system's word around what no field has",
+    ),
+    pytest.param(
+        "{caller: {in: famly}, event: rin}",
+        [
+            "4:29: unknown-group: no group is called 'famly' (did you mean 'family'?)",
+            "4:44: unknown-event: no report is the event 'rin' (did you mean 'ring'?)",
+        ],
+        id="field tests, as in a trigger",
+    ),
+    pytest.param(
+        "[{or: [{time: x}, '{{ y }}', {caller: {exists: 5}}]}, '{{ z }}']",
+        [
+            "4:29: unknown-time: no time is called 'x' (describe it under 'times:')",
+            f"4:33: unknown-name: {NO_NAME.format('y')} (a text stands in quotes: 'y')",
+            "4:62: wrong-type: 5 is not true or false",
+            f"4:69: unknown-name: {NO_NAME.format('z')} (a text stands in quotes: 'z')",
+        ],
+        id="all that is wrong, at any depth",
+    ),
+    pytest.param(
+        "'{{ now.hours > 5 }}'",
+        ["4:15: unknown-name: 'now' has no 'hours' (did you mean 'hour'?)"],
+        id="a member of now",
+    ),
+    pytest.param(
+        "'{{ now().hour > 5 }}'",
+        [
+            (
+                "4:15: template-refused: now(…) is a call, and templates have none"
+                " (write 'now', or a condition 'time:')"
+            )
+        ],
+        id="now as a call",
+    ),
+    pytest.param(
+        "'{{ trigger.event == 1 }}'",
+        ["4:15: unknown-name: 'trigger' has no 'event' (it has id)"],
+        id="a member of trigger",
+    ),
+    pytest.param(
+        "'{{ secret.ntfy == caller }}'",
+        ["4:15: template-refused: a condition is given no secrets (actions are)"],
+        id="a secret",
+    ),
+    pytest.param(
+        "['{{ call.answered }}', '{{ state.x == 1 }}', '{{ outcome == 1 }}']",
+        [
+            "4:16: not-yet: 'call' is not in this release yet",
+            "4:39: not-yet: 'state' is not in this release yet",
+            "4:61: not-yet: 'outcome' is not in this release yet",
+        ],
+        id="names of a later release",
     ),
 ]
 
@@ -889,6 +1224,31 @@ FILES = [
         id="groups",
     ),
     pytest.param(
+        "times: {a b: {after: 1:00}, c: {}, d: {aftr: 22:00}, e: 5}\n",
+        [
+            (
+                "1:9: wrong-value: 'a b' is not a time's name: letters, digits, _ and -,"
+                " no digit first"
+            ),
+            "1:22: wrong-value: '1:00' is not a time of day such as 22:30",
+            "1:32: wrong-value: this mapping is empty",
+            "1:40: unknown-key: 'aftr' is no key of a time (did you mean 'after'?)",
+            "1:57: wrong-type: 5 is not a mapping",
+        ],
+        id="times",
+    ),
+    pytest.param(
+        "times:\n  a: {timezone: Berlin}\n  b: {after: 22:00, before: 22:00}\n",
+        [
+            "2:17: unknown-zone: no time zone is called 'Berlin' (did you mean 'Europe/Berlin'?)",
+            (
+                "3:29: never-holds: this time never holds: from 22:00 to 22:00 there is nothing"
+                " (without 'after' and 'before' it is the whole day)"
+            ),
+        ],
+        id="times that only their meaning shows to be wrong",
+    ),
+    pytest.param(
         f"rules:\n- id: a\n  id: b\n{RULE}",
         ["3:3: duplicate-key: 'id' is given twice (first in line 2)"],
         id="a key given twice",
@@ -923,6 +1283,13 @@ def test_a_mistake_in_a_trigger(triggers: str, expected: list[str]) -> None:
     assert told("groups: {family: [1]}\n", rule(triggers)) == [f"b.yaml:{x}" for x in expected]
 
 
+@pytest.mark.parametrize(("conditions", "expected"), CONDITIONS)
+def test_a_mistake_in_a_condition(conditions: str, expected: list[str]) -> None:
+    names = "groups: {family: [1]}\ntimes: {night: {after: 22:00}}\n"
+    text = asking(conditions, "[{event: ring, id: door}, {event: alert}]")
+    assert told(names, text) == [f"b.yaml:{line}" for line in expected]
+
+
 @pytest.mark.parametrize(("actions", "expected"), ACTIONS)
 def test_a_mistake_in_an_action(actions: str, expected: list[str]) -> None:
     assert told(rule(actions=actions)) == [f"a.yaml:{line}" for line in expected]
@@ -951,11 +1318,16 @@ def test_every_field_of_an_event_may_be_tested(name: str) -> None:
     assert fires(rule(f"{{{name}: {value}}}"), **{name: value})
 
 
+def asking(conditions: str, triggers: str = "{event: ring}", log: str = "hi") -> str:
+    """A file with one rule: its triggers in line 3, its conditions in line 4."""
+    return rule(f"{triggers}\n  conditions: {conditions}", f"[{{log: '{log}'}}]")
+
+
 LATER: dict[str, Callable[[str], tuple[str, str]]] = {
+    "condition": lambda key: (asking(f"{{not: {{{key}: 5}}}}"), "4:22"),
     "file": lambda key: (f"{key}: {{}}\n" + rule(), "1:1"),
     "rule": lambda key: (rule() + f"  {key}: 1\n", "5:3"),
     "trigger": lambda key: (rule(f"{{event: ring, {key}: 20s}}"), "3:27"),
-    "operator": lambda key: (rule(f"{{extension: {{not: {{{key}: '1'}}}}}}"), f"3:{34 + len(key)}"),
     "step": lambda key: (rule(actions=f"[{{log: a, {key}: 1}}]"), "4:22"),
 }
 
@@ -991,13 +1363,20 @@ def test_all_problems_of_all_files_come_at_once_and_sorted() -> None:
     ]
 
 
-def test_ids_and_groups_are_each_unique_over_all_files() -> None:
-    text = "groups: {x: [1]}\n" + rule().replace("id: r", "id: x")
-    assert ruleset(text).by_id.keys() == {"x"}, "a group and a rule may share a name"
+def test_ids_groups_and_times_are_each_unique_over_all_files() -> None:
+    text = "groups: {x: [1]}\ntimes: {x: {years: 2026}}\n" + rule().replace("id: r", "id: x")
+    assert ruleset(text).by_id.keys() == {"x"}, "a group, a time and a rule may share a name"
     assert told(text, text) == [
         "b.yaml:1:10: duplicate-group: the group 'x' stands also at a.yaml:1:10",
-        "b.yaml:3:7: duplicate-id: the id 'x' stands also at a.yaml:3:7",
+        "b.yaml:2:9: duplicate-time: the time 'x' stands also at a.yaml:2:9",
+        "b.yaml:4:7: duplicate-id: the id 'x' stands also at a.yaml:4:7",
     ]
+
+
+def test_a_group_or_a_time_that_is_wrong_is_told_once_and_not_where_it_is_named() -> None:
+    text = "groups: {g: 5}\ntimes: {t: {after: x}, u: {after: 22:00, before: 22:00}}\n"
+    lines = told(text, asking("{caller: {in: g}, time: [t, u]}"))
+    assert [line.split(": ")[1] for line in lines] == ["wrong-type", "wrong-value", "never-holds"]
 
 
 def test_a_broken_file_hides_nothing_of_the_others() -> None:
@@ -1005,19 +1384,130 @@ def test_a_broken_file_hides_nothing_of_the_others() -> None:
     assert [line.split(": ")[1] for line in lines] == ["yaml-syntax", "unknown-field"]
 
 
-def test_a_users_own_event_may_be_named() -> None:
-    document = {"properties": {"action": {"const": "DTMF"}}}
-    schemas = event_schemas({**shipped.event_schemas(), "dtmf": document})
-    language = loading.language()
-    language = type(language)(
-        rules_schema=language.rules_schema, verbs=language.verbs, event_schemas=schemas
-    )
-    text = rule("{event: dtmf, payload.digit: 5}")
-    (only,) = ruleset(text, language=language).rules
-    assert [test.field for test in only.triggers[0].tests] == ["event", "payload.digit"]
-    assert told(text) == [
+# --- A user's own event -----------------------------------------------------------------------
+
+FAX = {
+    "properties": {
+        "action": {"const": "FAX"},
+        "callid": {"type": "string"},
+        "pages": {"type": "integer"},
+        "sender": {"type": "object", "properties": {"number": {"type": "string"}}},
+        "notes": {},
+        "tags": {"type": "object", "additionalProperties": {"type": "string"}},
+    }
+}
+DOOR = {"properties": {"action": {"enum": ["DOOR", "GATE"]}, "floor": {}, "sender": {}}}
+BARE = {"properties": {"action": {"const": "BARE"}}}
+
+
+def own_events(text: str) -> list[str]:
+    """What is wrong with a file where ``fax``, ``door`` and ``bare`` are events."""
+    own = {**shipped.event_schemas(), "fax": FAX, "door": DOOR, "bare": BARE}
+    language = replace(LANGUAGE, event_schemas=event_schemas(own))
+    try:
+        ruleset(text, language=language)
+    except ProblemsError as exc:
+        return [str(problem) for problem in exc.problems]
+    return []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(rule("{event: fax, payload.pages: 3}"), id="a member in a trigger"),
+        pytest.param(rule("{event: [fax, door], payload.floor: 3}"), id="a member of one of two"),
+        pytest.param(rule("{action: GATE, payload.floor: 3}"), id="an event by its action"),
+        pytest.param(rule("{event: fax, payload.sender.number: 3}"), id="a member's member"),
+        pytest.param(rule("{event: fax, payload.notes.x.y: 3}"), id="a member of any kind"),
+        pytest.param(rule("{event: fax, payload.tags.x: 3}"), id="a map of any members"),
+        pytest.param(rule("{event: bare, payload.x: 3}"), id="a schema that lists nothing"),
+        pytest.param(rule("{event: [bare, fax], payload.x: 3}"), id="such a one among others"),
+        pytest.param(rule("{event: ring, payload.x: 3}"), id="the PBX's own event"),
+        pytest.param(rule("{event: [ring, fax], payload.x: 3}"), id="such a one among others too"),
+        pytest.param(rule("{event: other, payload.x: 3}"), id="what nobody knows"),
+        pytest.param(rule("{action: NEW, payload.x: 3}"), id="an action that nobody knows"),
+        pytest.param(rule("{action: [NEW, FAX], payload.x: 3}"), id="such a one among others also"),
+        pytest.param(rule("{event: {not: ring}, payload.x: 3}"), id="all events but one"),
+        pytest.param(rule("{caller: 5, payload.x: 3}"), id="no event at all"),
+        pytest.param(rule("any", "[{log: '{{ payload.x }}'}]"), id="any event"),
+        pytest.param(
+            rule("[{event: fax}, {event: ring}]", "[{log: '{{ payload.x }}'}]"),
+            id="a template that another trigger's event may fill",
+        ),
+        pytest.param(
+            asking(
+                "[{payload.pages: 1}, '{{ payload.sender.number == caller }}']",
+                "{event: fax}",
+                "{{ payload.pages }} {{ payload[caller] }} {{ payload }}",
+            ),
+            id="members in conditions and templates",
+        ),
+    ],
+)
+def test_a_member_that_a_users_own_event_may_have_is_good(text: str) -> None:
+    assert own_events(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param(
+            rule("{event: fax, payload.pagse: 3}"),
+            ["3:26: unknown-member: 'payload' has no 'pagse' (did you mean 'pages'?)"],
+            id="in a trigger",
+        ),
+        pytest.param(
+            rule("[{event: fax, payload.pages: 3}, {event: door, payload.pages: 3}]"),
+            ["3:60: unknown-member: 'payload' has no 'pages' (it has action, floor, sender)"],
+            id="in the trigger of another event",
+        ),
+        pytest.param(
+            rule("{event: [fax, door], payload.flor: 3}"),
+            ["3:34: unknown-member: 'payload' has no 'flor' (did you mean 'floor'?)"],
+            id="of two events",
+        ),
+        pytest.param(
+            rule("{event: {not: {not: fax}}, payload.pagse: 3}"),
+            ["3:40: unknown-member: 'payload' has no 'pagse' (did you mean 'pages'?)"],
+            id="of the only event that operators leave",
+        ),
+        pytest.param(
+            rule("{action: GATE, payload.flor: 3}"),
+            ["3:28: unknown-member: 'payload' has no 'flor' (did you mean 'floor'?)"],
+            id="of an event told by its action",
+        ),
+        pytest.param(
+            rule("{event: fax, payload.sender.nubmer: 3, payload.pages.x: 1}"),
+            [
+                ("3:26: unknown-member: 'payload.sender' has no 'nubmer' (did you mean 'number'?)"),
+                "3:52: unknown-member: 'payload.pages' has no 'x' ('payload.pages' is no map)",
+            ],
+            id="a member's member",
+        ),
+        pytest.param(
+            asking(
+                "[{or: [{payload.pagse: 1}]}, '{{ payload.pags > 1 }}']",
+                "{event: fax}",
+                "{{ payload.pgaes }} {{ payload.sender.numbr.x }}",
+            ),
+            [
+                "4:23: unknown-member: 'payload' has no 'pagse' (did you mean 'pages'?)",
+                "4:44: unknown-member: 'payload' has no 'pags' (did you mean 'pages'?)",
+                "5:19: unknown-member: 'payload' has no 'pgaes' (did you mean 'pages'?)",
+                ("5:19: unknown-member: 'payload.sender' has no 'numbr' (did you mean 'number'?)"),
+            ],
+            id="in conditions and templates",
+        ),
+    ],
+)
+def test_a_member_that_no_schema_of_the_event_lists_is_told(text: str, expected: list[str]) -> None:
+    assert own_events(text) == [f"a.yaml:{line}" for line in expected]
+
+
+def test_a_users_own_event_is_unknown_without_its_schema() -> None:
+    assert told(rule("{event: fax, payload.pages: 5}")) == [
         (
-            "a.yaml:3:21: unknown-event: no report is the event 'dtmf' (one of alert, answer, bye,"
+            "a.yaml:3:21: unknown-event: no report is the event 'fax' (one of alert, answer, bye,"
             " call_failed, cdr, extension_status, ring, transfer, other)"
         )
     ]
@@ -1030,7 +1520,7 @@ def codes_in_the_code() -> set[str]:
         package / "rules.py",
         package / "programs.py",
         package / "schema.py",
-        package / "conditions" / "fields.py",
+        *(package / "conditions").glob("*.py"),
         *(package / "template").glob("*.py"),
     ]
     found: set[str] = set()
@@ -1053,11 +1543,10 @@ def is_code(text: str) -> bool:
 
 
 def test_every_problem_code_has_a_row_in_these_tables() -> None:
-    tables: Any = (TRIGGERS, ACTIONS, FILES)
+    tables: Any = (TRIGGERS, CONDITIONS, ACTIONS, FILES)
     lines = [line for table in tables for row in table for line in row.values[1]]
-    shown = {line.split(": ")[1] for line in lines} | {"not-yet", "duplicate-group"}
-    conditions = {"bad-condition"}  # no rule has a condition yet
-    assert codes_in_the_code() - conditions <= shown
+    shown = {line.split(": ")[1] for line in lines} | {"duplicate-group"}
+    assert codes_in_the_code() - {"unknown-member"} <= shown
 
 
 # --- Whatever is written ----------------------------------------------------------------------

@@ -36,7 +36,7 @@ def with_first(of: Program, **changes: Any) -> Program:
 
 
 def begun(of: Program = TWO_STEPS, *, waiting: int = 0, most: int = 10) -> Run:
-    return runs.begin(of, "digest", 7, 7_000_001, BEGAN, waiting=waiting, most=most)
+    return runs.begin(of, "digest", 7, 7_000_001, BEGAN, trigger="door", waiting=waiting, most=most)
 
 
 def tried(of: Program, times: int = 1) -> Run:
@@ -262,6 +262,14 @@ def delivered(run: Run, of: Program, now: Moment = BEGAN, **fields: Any) -> Deli
     return runs.delivery(
         run, of, event(**fields), secrets={"ntfy": "s3cret"}, store_id="store", now=now
     )
+
+
+def test_templates_see_the_trigger_and_the_moment_at_which_they_are_filled_in() -> None:
+    of = program(rule(actions="[{log: '{{ trigger.id }} {{ rule.id }} {{ now.timestamp }}'}]"))
+    for seconds in (0, 5):
+        filled = runs.delivery(begun(of), of, event(), secrets={}, store_id="s", now=after(seconds))
+        assert isinstance(filled, Delivery)
+        assert filled.args == {"text": f"door r {int(BEGAN.wall_s) + seconds}"}
 
 
 def test_a_delivery_has_its_templates_filled_in() -> None:

@@ -52,6 +52,10 @@ MIGRATIONS = (
     );
     CREATE INDEX refused_last ON refused (last_wall);
     """,
+    # Which trigger of its rule began a run, for {{ trigger.id }}; no run before this could ask.
+    """
+    ALTER TABLE runs ADD COLUMN trigger_id TEXT NOT NULL DEFAULT '';
+    """,
 )
 
 

@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import astuple
 from typing import Any
 
-from pbxrules.model import Event, FieldValue, Moment, Run, Tried, Verdict
+from pbxrules.model import Event, FieldValue, Miss, Moment, Run, Tried, Verdict
 from pbxrules.store import Accepted
 
 EVENT_COLUMNS = (
@@ -13,7 +14,7 @@ EVENT_COLUMNS = (
 )
 RUN_COLUMNS = (
     "id, rule, program, position, verb, due_boot, due_uptime, due_wall, expires_s,"
-    " try_boot, try_uptime, try_wall, attempt, tried"
+    " try_boot, try_uptime, try_wall, attempt, tried, trigger_id"
 )
 Row = tuple[Any, ...]
 to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -31,14 +32,26 @@ def event_row(accepted: Accepted, boot: int) -> Row:
 
 
 def verdicts_json(verdicts: Sequence[Verdict]) -> str:
-    """The verdicts as stored: rule, matched, and what did not pass."""
-    return to_json([(v.rule, v.matched, v.because) for v in verdicts])
+    """The verdicts as stored: rule, matched, and what was missed."""
+    return to_json([(v.rule, v.matched, [_plain(m) for m in v.because]) for v in verdicts])
+
+
+def _plain(misses: tuple[Miss, ...]) -> Any:
+    """One miss as its words, ``["trunk", "t"]``; several as a list of such."""
+    plain = [
+        [miss.subject, miss.wanted] if miss.found is None else astuple(miss) for miss in misses
+    ]
+    return plain[0] if len(plain) == 1 else plain
+
+
+def _misses(plain: Any) -> tuple[Miss, ...]:
+    return tuple(Miss(*one) for one in ([plain] if isinstance(plain[0], str) else plain))
 
 
 def verdicts(text: str) -> tuple[Verdict, ...]:
     """The verdicts that ``verdicts_json`` stored."""
     return tuple(
-        Verdict(rule=rule, matched=matched, because=tuple((f, w) for f, w in because))
+        Verdict(rule=rule, matched=matched, because=tuple(map(_misses, because)))
         for rule, matched, because in json.loads(text)
     )
 
@@ -51,7 +64,7 @@ def run_row(run: Run, boot_number: Callable[[str], int]) -> Row:
         run.id, run.rule, run.program, run.position, run.verb,
         boot_number(due.boot), due.uptime_s, due.wall_s, run.expires_s,
         boot_number(due_try.boot), due_try.uptime_s, due_try.wall_s,
-        run.attempt, to_json(tried) if tried else "[]",
+        run.attempt, to_json(tried) if tried else "[]", run.trigger,
     )  # fmt: skip
 
 
@@ -60,7 +73,7 @@ def run(row: Sequence[Any], event_id: int, boots: Mapping[int, str]) -> Run:
     return Run(
         id=row[0], event_id=event_id, rule=row[1], program=row[2], position=row[3], verb=row[4],
         due=moment(row[5:8], boots), expires_s=row[8], next_try=moment(row[9:12], boots),
-        attempt=row[12], tried=tried(row[13]),
+        attempt=row[12], tried=tried(row[13]), trigger=row[14],
     )  # fmt: skip
 
 

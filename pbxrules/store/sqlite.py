@@ -398,7 +398,7 @@ class SqliteStore:
 _ON_RUN_CONFLICT = "ON CONFLICT (id) DO UPDATE SET " + ", ".join(
     f"{column} = excluded.{column}"
     for column in (name.strip() for name in RUN_COLUMNS.split(","))
-    if column not in ("id", "rule", "program")
+    if column not in ("id", "rule", "program", "trigger_id")
 )
 
 

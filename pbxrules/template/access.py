@@ -64,6 +64,9 @@ def _item(compiler: Compiler, node: nodes.Getitem) -> Evaluate:
 def _member(compiler: Compiler, node: nodes.Expr, of: nodes.Expr, key: str) -> Evaluate:
     absent = Absent(spelled(node))
     if not isinstance(of, nodes.Name):
+        way = _way(node)
+        if way is not None:
+            compiler.refer(way[0], *way[1])
         value = compiler.compiled(of)
         return lambda scope: member(value(scope), key, absent)
     compiler.refer(of, key)
@@ -74,6 +77,21 @@ def _member(compiler: Compiler, node: nodes.Expr, of: nodes.Expr, key: str) -> E
         return lambda scope: root(scope).get(key, absent)
     named = _named(of.name)
     return lambda scope: member(named(scope), key, absent)
+
+
+def _way(node: nodes.Node) -> tuple[nodes.Name, tuple[str, ...]] | None:
+    """The name that *node* is a part of, and the members on the way to it, all written out."""
+    match node:
+        case nodes.Name():
+            return node, ()
+        case nodes.Getattr(node=of, attr=str() as key):
+            pass
+        case nodes.Getitem(node=of, arg=nodes.Const(value=str() as key)):
+            pass
+        case _:
+            return None
+    way = _way(of)
+    return None if way is None else (way[0], (*way[1], key))
 
 
 def _slice(compiler: Compiler, of: nodes.Expr, cut: nodes.Slice) -> Evaluate:

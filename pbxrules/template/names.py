@@ -1,19 +1,25 @@
 """Which names a template may use; a name that nothing gives is an error when rules load."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pbxrules.errors import did_you_mean
+from pbxrules.members import Members
 from pbxrules.template.problems import Finding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
-    """A name that a template uses, and the member it takes of it, where that is known."""
+    """A name that a template uses, and which member of it, and of that, as far as written."""
 
     name: str
-    member: str | None
+    path: tuple[str, ...]
     line: int
+
+    @property
+    def member(self) -> str | None:
+        """The member of the name itself; None where the name stands alone."""
+        return self.path[0] if self.path else None
 
 
 def uses(references: Iterable[Reference]) -> frozenset[str]:
@@ -21,6 +27,14 @@ def uses(references: Iterable[Reference]) -> frozenset[str]:
     return frozenset(
         one.name if one.member is None else f"{one.name}.{one.member}" for one in references
     )
+
+
+def variables_used(used: frozenset[str], variables: Iterable[str]) -> frozenset[str]:
+    """Those of *variables* that a template with these ``uses`` may look at.
+
+    All of them where the call says which, as in ``vars[extension]``.
+    """
+    return frozenset(name for name in variables if {"vars", f"vars.{name}"} & used)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +48,10 @@ class Names:
 
     ``None``: any member.  Empty: a text, number or list by itself.
     """
+    payload: Members | None = None
+    """What the report may hold."""
+    later: frozenset[str] = frozenset()
+    """Names that the language has and this release does not."""
 
     def findings(self, references: Iterable[Reference]) -> list[Finding]:
         """What is wrong with *references*, each thing once."""
@@ -46,7 +64,12 @@ class Names:
     def _wrong(self, reference: Reference) -> Iterator[Finding]:
         name, member = reference.name, reference.member
         known = self._known_members(name)
-        if name not in self.members and known is _UNKNOWN:
+        if name == "payload":
+            yield from self._wrong_in_payload(reference)
+        elif name in self.later and known is _UNKNOWN:
+            message = f"'{name}' is not in this release yet"
+            yield Finding(code="not-yet", message=message, word=name, line=reference.line)
+        elif name not in self.members and known is _UNKNOWN:
             near = did_you_mean(name, {*self.fields, *self.members, "fields", "payload"})
             yield Finding(
                 code="unknown-name",
@@ -64,6 +87,17 @@ class Names:
                 line=reference.line,
             )
 
+    def _wrong_in_payload(self, reference: Reference) -> Iterator[Finding]:
+        unknown = unknown_member(self.payload, reference.path)
+        if unknown is not None:
+            yield Finding(
+                code="unknown-member",
+                message=unknown.message,
+                hint=unknown.hint,
+                word=unknown.name,
+                line=reference.line,
+            )
+
     def _known_members(self, name: str) -> frozenset[str] | None:
         if name in self.fields:
             return frozenset()
@@ -72,6 +106,30 @@ class Names:
         if name == "payload":
             return None
         return self.members.get(name, _UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnknownMember:
+    """A member of the report that no schema of it lists."""
+
+    name: str
+    message: str
+    hint: str
+
+
+def unknown_member(members: Members | None, path: Sequence[str]) -> UnknownMember | None:
+    """The first of *path*, a way into the report, that *members* do not list; None if all are."""
+    whole = "payload"
+    for name in path:
+        if members is None:
+            return None
+        if name not in members:
+            message = f"'{whole}' has no '{name}'"
+            hint = did_you_mean(name, members) or _only(whole, members)
+            return UnknownMember(name=name, message=message, hint=hint)
+        members = members[name]
+        whole = f"{whole}.{name}"
+    return None
 
 
 _UNKNOWN = frozenset({"\0"})

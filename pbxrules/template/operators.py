@@ -9,6 +9,7 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from pbxrules.template.instants import INSTANT, Instant
 from pbxrules.template.values import LARGEST, LIMIT, Absent, RenderError, RuleText, kind
 
 Binary = Callable[[object, object], object]
@@ -136,9 +137,11 @@ def lacks(value: object, container: object) -> bool:
 
 
 def member(value: object, key: str, absent: Absent) -> object:
-    """``value.key``: what a map has under *key*, else absent; nothing else has members."""
+    """``value.key``: what a map has under *key*, else absent; else only a time has members."""
     if isinstance(value, Mapping):
         return value.get(key, absent)
+    if isinstance(value, Instant) and key in INSTANT:
+        return INSTANT[key].of(value.local())
     return value if isinstance(value, Absent) else absent
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from pbxrules.errors import Fault
+
 Path = tuple[str | int, ...]
 
 
@@ -11,8 +13,8 @@ class TemplateProblem:
     """One thing wrong with a template that a person wrote.
 
     *code* is stable: ``template-syntax``, ``template-refused``, ``unknown-name``,
-    ``unknown-filter``, ``unknown-test``, ``bad-topic``, ``bad-url``, ``bad-argument``,
-    ``bad-condition``.
+    ``unknown-member``, ``not-yet``, ``unknown-filter``, ``unknown-test``, ``bad-topic``,
+    ``bad-url``, ``bad-argument``, ``bad-condition``.
     """
 
     path: Path
@@ -25,6 +27,11 @@ class TemplateProblem:
 
     def __str__(self) -> str:
         return f"{self.message} ({self.hint})" if self.hint else self.message
+
+
+def template_fault(problem: TemplateProblem, path: Path) -> Fault:
+    """*problem* as one of the file in which the template stands at *path*."""
+    return Fault((*path, *problem.path), problem.code, problem.message, problem.hint)
 
 
 class TemplateError(Exception):

@@ -59,9 +59,9 @@ class Compiler:
             Finding(code=code, message=message, hint=hint, word=word, line=node.lineno)
         )
 
-    def refer(self, node: nodes.Name, member: str | None = None) -> None:
-        """Note that the template uses *node*, or this *member* of it."""
-        self.references.append(Reference(name=node.name, member=member, line=node.lineno))
+    def refer(self, node: nodes.Name, *path: str) -> None:
+        """Note that the template uses *node*, or what *path* leads to in it."""
+        self.references.append(Reference(name=node.name, path=path, line=node.lineno))
 
 
 def nothing(_: Scope) -> None:

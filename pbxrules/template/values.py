@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any, Final, NewType
 
 from pbxrules.model import FieldValue
+from pbxrules.template.instants import Instant
 
 LIMIT: Final = 64 * 1024
 """No text that a template makes is longer, in UTF-8 bytes."""
@@ -108,7 +109,7 @@ class Scope:
 _KINDS: Final[dict[type, str]] = {
     str: "text", RuleText: "text", int: "a number", float: "a number", bool: "true or false",
     type(None): "null", list: "a list", tuple: "a list", dict: "a map", MappingProxyType: "a map",
-    Absent: "absent",
+    Absent: "absent", Instant: "a time",
 }  # fmt: skip
 
 
@@ -152,6 +153,8 @@ def to_text(value: object) -> str:
         return value
     if isinstance(value, Absent):
         return ""
+    if isinstance(value, Instant):
+        return str(value)
     return to_json(value)
 
 
@@ -203,6 +206,8 @@ class _Copy:
             return [self.of(inner) for inner in value]
         if value is None or isinstance(value, Absent):
             return None
+        if isinstance(value, Instant):
+            return str(value)
         if isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
             return value
         raise RenderError(f"{kind(value)} that JSON does not have")
