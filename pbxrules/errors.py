@@ -1,6 +1,5 @@
 """What can be wrong, said so that a person knows where to look and what to do."""
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -99,6 +98,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """The known word that is most like *word*, else ``""``."""
+    import difflib  # half a megabyte that a daemon with good rules never needs
+
     by_lower = {name.lower(): name for name in sorted(known)}
     near = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
     return by_lower[near[0]] if near else ""

@@ -54,8 +54,8 @@ logger = logging.getLogger("pbxrules.store")
 MAX_BATCH = 256
 MAX_WAITING = 20_000
 """Refused reports beyond this many waiting changes are not kept: nobody waits for them."""
-MAX_ROWS = 32
-"""Of one statement: a statement of each size stays prepared."""
+MAX_ROWS = 16
+"""Of one statement: a statement of each size stays prepared, all together 0.5 MB (32: 1.8)."""
 LAZY_S = 0.05
 """How long an outcome that nobody waits for may wait for a commit to go along with."""
 PRUNE_EVERY = 256
