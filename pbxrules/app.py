@@ -245,7 +245,8 @@ class App:
         rules = len(snapshot.ruleset.rules)
         took_ms = round(1000 * (time.monotonic() - begun))
         logger.info("reloaded", extra={"fields": {"rules": rules, "took_ms": took_ms}})
-        return {"reloaded": True, "rules": rules, "needs_restart": later}
+        warnings = [str(problem) for problem in snapshot.warnings[:WARNED]]
+        return {"reloaded": True, "rules": rules, "needs_restart": later, "warnings": warnings}
 
     def _read_anew(self) -> tuple[Config, Snapshot]:
         settings = self._reread()

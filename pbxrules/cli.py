@@ -359,6 +359,8 @@ def reload(config: Path | None, state: str | None) -> None:
         sys.exit(BAD)
     verb = "is" if answer["rules"] == 1 else "are"
     click.echo(f"{_count(answer['rules'], 'rule')} {verb} in force")
+    for warning in answer.get("warnings", []):
+        click.echo(warning, err=True)
     if answer.get("needs_restart"):
         click.echo(f"needs a restart: {', '.join(answer['needs_restart'])}", err=True)
 

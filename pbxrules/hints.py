@@ -37,16 +37,23 @@ def example(value: Any) -> str:
 
 
 def _scalar(text: str) -> str:
-    plain = _PLAIN.fullmatch(text) and text.lower() not in (*_WORDS, "null")
-    return text if plain else json.dumps(text, ensure_ascii=not text.isprintable())
+    if _PLAIN.fullmatch(text) and text.lower() not in (*_WORDS, "null"):
+        return text
+    if ('"' in text or "\\" in text) and text.isprintable():
+        return "'" + text.replace("'", "''") + "'"
+    return json.dumps(text, ensure_ascii=not text.isprintable())
 
 
 def such_as(schema: Mapping[str, Any], key: str = "") -> str:
     """An example of what *schema* describes, if it has a short one."""
-    for value in schema.get("examples", ())[:1]:
-        text = f"{key}: {example(value)}" if key else example(value)
-        return f"such as {text}" if len(text) <= ONE_LINE else ""
-    return ""
+    if "examples" in schema:
+        text = example(schema["examples"][0])
+    elif "defaultSnippets" in schema:  # what ``make schemas`` makes of an example for editors
+        text = schema["defaultSnippets"][0]["label"]
+    else:
+        return ""
+    text = f"{key}: {text}" if key else text
+    return f"such as {text}" if len(text) <= ONE_LINE else ""
 
 
 def kind(value: Any) -> str:

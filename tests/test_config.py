@@ -380,7 +380,7 @@ WANTED_URL = (
         pytest.param(
             "mqtt: {keepalive: 30}\n",
             [
-                "1:19: wrong-type: 30 is not a whole number and one of ms, s, m, h, d, such as 30s",
+                "1:19: wrong-type: 30 is not a duration such as 30s (write 30s)",
             ],
             id="a span without its unit",
         ),

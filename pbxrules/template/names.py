@@ -143,6 +143,17 @@ def unknown_member(members: Members | None, path: Sequence[str]) -> UnknownMembe
 _UNKNOWN = frozenset({"\0"})
 
 
+NAMED = {
+    "fields": ("All fields of the event, as one map.", "{{ fields }}"),
+    "payload": ("The report as it was sent.", "{{ payload.inbound.trunk }}"),
+    "vars": ("The variables of the rule and of the configuration.", "{{ vars.lamps[extension] }}"),
+    "secret": ("The secrets of the configuration; in actions alone.", "{{ secret.ntfy }}"),
+    "rule": ("The rule: its `id`.", "{{ rule.id }}"),
+    "trigger": ("The trigger that fits: its `id`, else its place from 1.", "{{ trigger.id }}"),
+    "now": ("The moment, by the wall clock of the configured zone.", "{{ now.hour }}"),
+}
+"""What a template may name beside the event's fields, with an example; for the docs."""
+
 MEMBERS = {
     "secret": "declare it under 'secrets:' in the configuration",
     "trigger": "it has id; what the report tells stands by itself, as {{ caller }}",
