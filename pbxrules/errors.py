@@ -58,6 +58,8 @@ class Fault:
     hint: str = ""
     at_key: bool = False
     """It is the key at *path* that is wrong, and not its value."""
+    offset: int = 0
+    """Characters of the text at *path* before what is wrong."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

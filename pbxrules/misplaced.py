@@ -71,7 +71,11 @@ def _placed(one: Mismatch, value: Any, known: Places) -> tuple[Mismatch, bool]:
     if one.code != "unknown-key" or one.key is None or one.hint.startswith("say "):
         return one, False
     hint = _hint(one.key, one.kind, _at(value, one.path), known)
-    return (replace(one, hint=hint), True) if hint else (one, False)
+    if hint:
+        return replace(one, hint=hint), True
+    if one.kind == "an action" and not one.hint:
+        one = replace(one, hint=f"the verbs are {', '.join(known.verbs)}")
+    return one, False
 
 
 def _at(value: Any, path: Path) -> Any:

@@ -76,11 +76,12 @@ class _Reading:
         cut = self.cut.get(document.file)
         for fault in faults:
             where = (document.key_place if fault.at_key else document.place)(fault.path)
+            exactly = document.place_within(fault.path, fault.offset) if fault.offset else where
             beyond = cut is not None and where >= cut
             unread = fault.code.removeprefix("unknown-") in self.unread
             told = fault.code != "missing-key" and document.is_told(where, fault.path)
             if not (beyond or unread or told):
-                self.problems.append(Problem(where, fault.code, fault.message, fault.hint))
+                self.problems.append(Problem(exactly, fault.code, fault.message, fault.hint))
 
 
 _NAMED_BY_ALL = ("group", "time")

@@ -44,6 +44,7 @@ from pbxrules.yamlfaults import (
     indent,
     unquoted_template,
 )
+from pbxrules.yamlplaces import within
 
 Path = tuple[str | int, ...]
 
@@ -83,6 +84,7 @@ class Document:
     complete: bool
     """False if reading had to stop; *value* is then what was read so far."""
     file: str
+    _text: str
     _lines: "array[int]"
     _members: "array[int]"
     _written: dict[int, str]
@@ -91,6 +93,12 @@ class Document:
     def place(self, path: Sequence[str | int] = ()) -> Location:
         """Where the value at *path* begins, or its nearest parent that there is."""
         return _locate(self._find(path)[1], self.file, self._lines)
+
+    def place_within(self, path: Sequence[str | int], offset: int) -> Location:
+        """Where the character at *offset* of the text at *path* stands, if that is known."""
+        _, start, value, _ = self._find(path)
+        at = within(self._text, start, value, offset) if isinstance(value, str) else start
+        return _locate(at, self.file, self._lines)
 
     def key_place(self, path: Sequence[str | int]) -> Location:
         """Where the key of the value at *path* begins; in a list, the value itself."""
@@ -184,6 +192,7 @@ def read(text: str, *, file: str) -> Document:
         nulls=reader.nulls,
         complete=complete,
         file=file,
+        _text=text,
         _lines=lines,
         _members=reader.members,
         _written=reader.written,
@@ -378,7 +387,7 @@ class Reader:
             start = self.frame.key_start
             hint = f"write '{key}: …', or \"{{{{ {key} }}}}\" for a template"
         else:
-            hint = 'write what is meant, if nothing then "" or null'
+            hint = 'write what is meant; an empty text is ""'
         self._note(start, "empty-value", f"{what} has no value", hint)
 
     def _key(self, text: str, start: int, *, plain: bool) -> None:

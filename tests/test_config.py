@@ -422,7 +422,7 @@ WANTED_URL = (
             [
                 (
                     "1:8: empty-value: 'listen' has no value"
-                    ' (write what is meant, if nothing then "" or null)'
+                    ' (write what is meant; an empty text is "")'
                 ),
                 (
                     "2:8: alias: '*' without quotes begins an alias in YAML, and none are read here"

@@ -13,7 +13,7 @@ LINE = "-- the line --"
 
 LAYERS = [
     ["codes", "errors"],
-    ["hints", "listing", "model", "members", "yamlfaults"],
+    ["hints", "listing", "model", "members", "yamlfaults", "yamlplaces"],
     ["mismatches"],
     ["yamlsource", "template", "resends"],
     ["schema"],

@@ -503,7 +503,12 @@ TRIGGERS = [
     ),
     pytest.param(
         "{colour: red}",
-        ["3:14: unknown-field: no event has a field 'colour'"],
+        [
+            (
+                "3:14: unknown-field: no event has a field 'colour'"
+                " (such as event, extension, caller, callee, direction, trunk)"
+            )
+        ],
         id="a field like no other",
     ),
     pytest.param(
@@ -516,7 +521,10 @@ TRIGGERS = [
         [
             "3:14: unknown-field: no event has a field 'payload.' (say 'payload.NAME')",
             "3:27: unknown-field: no event has a field 'payload.a..b' (say 'payload.NAME')",
-            "3:44: unknown-field: no event has a field 'payloads'",
+            (
+                "3:44: unknown-field: no event has a field 'payloads'"
+                " (such as event, extension, caller, callee, direction, trunk)"
+            ),
         ],
         id="a member without a name",
     ),
@@ -651,7 +659,7 @@ TRIGGERS = [
         [
             (
                 "3:25: empty-value: 'extension' has no value"
-                ' (write what is meant, if nothing then "" or null)'
+                ' (write what is meant; an empty text is "")'
             )
         ],
         id="a test without a value",
@@ -730,7 +738,12 @@ TRIGGERS = [
     ),
     pytest.param(
         "{colour: {red: 1}}",
-        ["3:14: unknown-field: no event has a field 'colour'"],
+        [
+            (
+                "3:14: unknown-field: no event has a field 'colour'"
+                " (such as event, extension, caller, callee, direction, trunk)"
+            )
+        ],
         id="a field like no other, whatever is wrong with its test",
     ),
     pytest.param(
@@ -866,22 +879,28 @@ CONDITIONS = [
         "[{or: [{time: x}, '{{ y }}', {caller: {exists: 5}}]}, '{{ z }}']",
         [
             "4:29: unknown-time: no time is called 'x' (describe it under 'times:')",
-            f"4:33: unknown-name: {NO_NAME.format('y')} (a text stands in quotes: 'y')",
+            (
+                "4:37: unknown-name: 'y' is no name that templates know"
+                " (a text stands in quotes: 'y')"
+            ),
             "4:62: wrong-type: 5 is not true or false",
-            f"4:69: unknown-name: {NO_NAME.format('z')} (a text stands in quotes: 'z')",
+            (
+                "4:73: unknown-name: 'z' is no name that templates know"
+                " (a text stands in quotes: 'z')"
+            ),
         ],
         id="all that is wrong, at any depth",
     ),
     pytest.param(
         "'{{ now.hours > 5 }}'",
-        ["4:15: unknown-name: 'now' has no 'hours' (did you mean 'hour'?)"],
+        ["4:23: unknown-name: 'now' has no 'hours' (did you mean 'hour'?)"],
         id="a member of now",
     ),
     pytest.param(
         "'{{ now().hour > 5 }}'",
         [
             (
-                "4:15: template-refused: now(…) is a call, and templates have none"
+                "4:19: template-refused: now(…) is a call, and templates have none"
                 " (write 'now', or a condition 'time:')"
             )
         ],
@@ -891,7 +910,7 @@ CONDITIONS = [
         "'{{ trigger.event == 1 }}'",
         [
             (
-                "4:15: unknown-name: 'trigger' has no 'event'"
+                "4:27: unknown-name: 'trigger' has no 'event'"
                 " (it has id; what the report tells stands by itself, as {{ caller }})"
             )
         ],
@@ -899,15 +918,15 @@ CONDITIONS = [
     ),
     pytest.param(
         "'{{ secret.ntfy == caller }}'",
-        ["4:15: template-refused: a condition is given no secrets (actions are)"],
+        ["4:19: template-refused: a condition is given no secrets (actions are)"],
         id="a secret",
     ),
     pytest.param(
         "['{{ call.answered }}', '{{ state.x == 1 }}', '{{ outcome == 1 }}']",
         [
-            "4:16: not-yet: 'call' is not in this release yet",
-            "4:39: not-yet: 'state' is not in this release yet",
-            "4:61: not-yet: 'outcome' is not in this release yet",
+            "4:20: not-yet: 'call' is not in this release yet",
+            "4:43: not-yet: 'state' is not in this release yet",
+            "4:65: not-yet: 'outcome' is not in this release yet",
         ],
         id="names of a later release",
     ),
@@ -1087,18 +1106,18 @@ ACTIONS = [
     ),
     pytest.param(
         "[{mqtt: {topic: 'a/{{ callr }}'}}]",
-        ["4:28: unknown-name: 'callr' is no name that templates know (did you mean 'caller'?)"],
+        [("4:34: unknown-name: 'callr' is no name that templates know (did you mean 'caller'?)")],
         id="a name nearly right in a topic",
     ),
     pytest.param(
         "[{log: a}, {mqtt: {topic: t, payload: {a: [1, {b: '{{ foo }}'}, '{{ bar }}']}}}]",
         [
             (
-                "4:62: unknown-name: 'foo' is no name that templates know"
+                "4:66: unknown-name: 'foo' is no name that templates know"
                 " (a text stands in quotes: 'foo')"
             ),
             (
-                "4:76: unknown-name: 'bar' is no name that templates know"
+                "4:80: unknown-name: 'bar' is no name that templates know"
                 " (a text stands in quotes: 'bar')"
             ),
         ],
@@ -1107,12 +1126,12 @@ ACTIONS = [
     pytest.param(
         "[{mqtt: {topic: t, payload: '{{ vars.stie }} {{ secret.x }} {{ rule.name }}'}}]",
         [
-            "4:40: unknown-name: 'rule' has no 'name' (it has id)",
+            "4:49: unknown-name: 'vars' has no 'stie' (did you mean 'site'?)",
             (
-                "4:40: unknown-name: 'secret' has no 'x'"
+                "4:67: unknown-name: 'secret' has no 'x'"
                 " (declare it under 'secrets:' in the configuration)"
             ),
-            "4:40: unknown-name: 'vars' has no 'stie' (did you mean 'site'?)",
+            "4:80: unknown-name: 'rule' has no 'name' (it has id)",
         ],
         id="all that is wrong with one template",
     ),
@@ -1120,18 +1139,24 @@ ACTIONS = [
         "[{shell: [a, b, '{{ extnsion }}'], env: {A: '{{ calr }}'}}]",
         [
             (
-                "4:28: unknown-name: 'extnsion' is no name that templates know"
+                "4:32: unknown-name: 'extnsion' is no name that templates know"
                 " (did you mean 'extension'?)"
             ),
-            "4:56: unknown-name: 'calr' is no name that templates know (did you mean 'caller'?)",
+            ("4:60: unknown-name: 'calr' is no name that templates know (did you mean 'caller'?)"),
         ],
         id="templates of a command and beside it",
     ),
     pytest.param(
         "[{http: {url: 'http://h/', headers: {A: '{{ x }}'}, json: ['{{ y }}']}}]",
         [
-            "4:52: unknown-name: 'x' is no name that templates know (a text stands in quotes: 'x')",
-            "4:71: unknown-name: 'y' is no name that templates know (a text stands in quotes: 'y')",
+            (
+                "4:56: unknown-name: 'x' is no name that templates know"
+                " (a text stands in quotes: 'x')"
+            ),
+            (
+                "4:75: unknown-name: 'y' is no name that templates know"
+                " (a text stands in quotes: 'y')"
+            ),
         ],
         id="templates of a request",
     ),
@@ -1157,17 +1182,17 @@ ACTIONS = [
     ),
     pytest.param(
         "[{log: '{{ caller | uper }}'}]",
-        ["4:19: unknown-filter: there is no filter 'uper' (did you mean 'upper'?)"],
+        ["4:32: unknown-filter: there is no filter 'uper' (did you mean 'upper'?)"],
         id="a filter nearly right",
     ),
     pytest.param(
         "[{log: '{{ caller is strin }}'}]",
-        ["4:19: unknown-test: there is no test 'strin' (did you mean 'string'?)"],
+        ["4:33: unknown-test: there is no test 'strin' (did you mean 'string'?)"],
         id="a test nearly right",
     ),
     pytest.param(
         "[{mqtt: {topic: 'a/#'}}]",
-        ["4:28: bad-topic: '#' can't stand in a topic (wildcards are for who subscribes)"],
+        ["4:31: bad-topic: '#' can't stand in a topic (wildcards are for who subscribes)"],
         id="a wildcard in a topic",
     ),
     pytest.param(
@@ -1347,7 +1372,7 @@ FILES = [
     pytest.param(
         "times:\n  a: {timezone: Berlin}\n  b: {after: 22:00, before: 22:00}\n",
         [
-            "2:17: unknown-zone: no time zone is called 'Berlin' (did you mean 'Europe/Berlin'?)",
+            ("2:17: unknown-zone: no time zone is called 'Berlin' (did you mean 'Europe/Berlin'?)"),
             (
                 "3:29: never-holds: this time never holds: from 22:00 to 22:00 there is nothing"
                 " (without 'after' and 'before' it is the whole day)"
@@ -1365,11 +1390,11 @@ FILES = [
         [
             (
                 "3:12: empty-value: 'triggers' has no value"
-                ' (write what is meant, if nothing then "" or null)'
+                ' (write what is meant; an empty text is "")'
             ),
             (
                 "4:11: empty-value: 'actions' has no value"
-                ' (write what is meant, if nothing then "" or null)'
+                ' (write what is meant; an empty text is "")'
             ),
         ],
         id="keys without values",
@@ -1460,7 +1485,7 @@ def test_all_problems_of_all_files_come_at_once_and_sorted() -> None:
     )
     assert [line.split(": ")[:2] for line in lines] == [
         ["a.yaml:3:22", "unknown-field"],
-        ["a.yaml:3:51", "unknown-name"],
+        ["a.yaml:3:55", "unknown-name"],
         ["a.yaml:3:67", "unknown-key"],
         ["b.yaml:1:10", "duplicate-group"],
         ["b.yaml:2:1", "unknown-key"],
@@ -1599,8 +1624,8 @@ def test_a_member_that_a_users_own_event_may_have_is_good(text: str) -> None:
             ),
             [
                 "4:23: unknown-member: 'payload' has no 'pagse' (did you mean 'pages'?)",
-                "4:44: unknown-member: 'payload' has no 'pags' (did you mean 'pages'?)",
-                "5:19: unknown-member: 'payload' has no 'pgaes' (did you mean 'pages'?)",
+                "4:56: unknown-member: 'payload' has no 'pags' (did you mean 'pages'?)",
+                "5:31: unknown-member: 'payload' has no 'pgaes' (did you mean 'pages'?)",
                 ("5:19: unknown-member: 'payload.sender' has no 'numbr' (did you mean 'number'?)"),
             ],
             id="in conditions and templates",

@@ -109,7 +109,7 @@ ANCHOR = "'&' without quotes begins an anchor in YAML, and none are read here"
 TAG = "'!' without quotes begins a tag in YAML, and none are read here"
 TEMPLATE = "YAML takes '{' without quotes for the beginning of a mapping"
 COLON = "a second ': ' stands in a value without quotes"
-EMPTY = 'write what is meant, if nothing then "" or null'
+EMPTY = 'write what is meant; an empty text is ""'
 COLUMNS = "keys of one mapping, and entries of one list, begin in the same column"
 MISFIT = f"yaml-syntax: this does not fit under the lines before it ({COLUMNS}"
 
@@ -792,3 +792,50 @@ def test_any_text(loader: type, text: str) -> None:
     for where in wheres:
         # A Windows line end counts as two characters behind its line.
         assert 1 <= where.column <= len(lines[where.line - 1]) + 2
+
+
+END = st.sampled_from(["\n", "\r\n"])
+PRINTED = st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1, max_size=20)
+
+
+@given(lines=st.lists(PRINTED, min_size=1, max_size=4), at=st.integers(0, 200), end=END)
+def test_a_character_of_a_text_behind_a_bar_has_its_place(
+    lines: list[str], at: int, end: str
+) -> None:
+    block = "".join(f"    {line}{end}" for line in lines)
+    document = read(f"a:{end}  b: |{end}{block}c: 1{end}", file="rules.yaml")
+    value = document.value["a"]["b"]
+    offset = at % len(value)
+    row = value.count("\n", 0, offset)
+    column = offset - (value.rfind("\n", 0, offset) + 1)
+    where = document.place_within(("a", "b"), offset)
+    if value[offset] != "\n" or end == "\n":
+        assert (where.line, where.column) == (3 + row, 5 + column)
+
+
+@given(text=PRINTED, at=st.integers(0, 30), quote=st.sampled_from(["", "'", '"']))
+def test_a_character_of_a_text_in_one_line_has_its_place(text: str, at: int, quote: str) -> None:
+    document = read(f"- a\n- {quote}{text}{quote}\n", file="rules.yaml")
+    if document.problems or document.value[1:] != [text]:
+        return  # YAML took a sign of it for its own
+    offset = at % len(text)
+    where = document.place_within((1,), offset)
+    assert (where.line, where.column) == (2, 3 + len(quote) + offset)
+
+
+@pytest.mark.parametrize(
+    ("text", "offset", "place"),
+    [
+        pytest.param("'it''s {{ x }}'", 8, "1:3", id="behind an escaped quote"),
+        pytest.param('"a\\tb {{ x }}"', 7, "1:3", id="behind an escape"),
+        pytest.param(">\n  a\n  b\n", 2, "1:3", id="in folded lines"),
+        pytest.param("a\n  b", 2, "1:3", id="in plain text over two lines"),
+        pytest.param("101", 1, "1:3", id="in a number"),
+        pytest.param("'abc'", 9, "1:3", id="beyond its end"),
+    ],
+)
+def test_where_a_characters_place_is_not_known_it_is_that_of_the_text(
+    text: str, offset: int, place: str
+) -> None:
+    document = read(f"- {text}\n", file="rules.yaml")
+    assert str(document.place_within((0,), offset)) == f"rules.yaml:{place}"

@@ -20,6 +20,7 @@ from pbxrules.model import Condition, Facts, FieldTest, Miss, Trigger
 from pbxrules.schema import Path, shown
 from pbxrules.template import Names, unknown_member
 
+SOME_FIELDS = "such as event, extension, caller, callee, direction, trunk"
 Kind = Callable[[Any, Path, "Reader"], Iterator[Condition]]
 """Reads what stands behind a word of a condition; gives nothing where that is wrong."""
 
@@ -175,7 +176,7 @@ class Reader:
         elif first in hints:
             hint = f"say '{hints[first]}'"
         else:
-            hint = did_you_mean(name, [*fields, *self.language.words[where]])
+            hint = did_you_mean(name, [*fields, *self.language.words[where]]) or SOME_FIELDS
         message = f"no event has a field '{name}'"
         return Fault(path, "unknown-field", message, hint, at_key=True)
 
