@@ -1626,7 +1626,7 @@ def test_a_member_that_a_users_own_event_may_have_is_good(text: str) -> None:
                 "4:23: unknown-member: 'payload' has no 'pagse' (did you mean 'pages'?)",
                 "4:56: unknown-member: 'payload' has no 'pags' (did you mean 'pages'?)",
                 "5:31: unknown-member: 'payload' has no 'pgaes' (did you mean 'pages'?)",
-                ("5:19: unknown-member: 'payload.sender' has no 'numbr' (did you mean 'number'?)"),
+                ("5:58: unknown-member: 'payload.sender' has no 'numbr' (did you mean 'number'?)"),
             ],
             id="in conditions and templates",
         ),
