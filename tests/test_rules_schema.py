@@ -103,9 +103,10 @@ def test_an_example_is_right_as_it_is_and_as_it_would_be_typed(
 ) -> None:
     validator = Schema({**part, "$defs": WHOLE["$defs"]})
     assert validator.is_valid(example)
-    # 101 in YAML is a number, whatever it was in JSON.
-    typed = read(f"key: {example}\n", file="a")
-    assert typed.problems or validator.is_valid(typed.value["key"])
+    if isinstance(example, str):
+        # Without quotes 101 is a number in YAML, whatever it was in JSON.
+        typed = read(f"key: {example}\n", file="a")
+        assert typed.problems or validator.is_valid(typed.value["key"])
 
 
 def test_the_snippets_are_what_their_labels_say() -> None:
