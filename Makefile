@@ -24,7 +24,7 @@ FOR_TEST := mosquitto=mosquitto mosquitto_sub=mosquitto-clients systemd-analyze=
 	/bin/kill=procps node=nodejs npm=npm
 FOR_BENCH := mosquitto=mosquitto mosquitto_pub=mosquitto-clients wrk=wrk webhook=webhook
 
-.PHONY: help run test bench schemas clean
+.PHONY: help run test bench schemas docs clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
@@ -48,6 +48,9 @@ bench: ## the figures beside those of others: speed, delay, memory, start
 
 schemas: $(VENV)/.demo ## rules.schema.json anew, from schemas/parts
 	@$(BIN)/python scripts/bundle_schemas.py
+
+docs: schemas ## docs/reference.md and docs/problems.md anew, from the tables of the code
+	@$(BIN)/python scripts/write_reference.py
 
 clean: ## remove .venv and everything else that was made
 	rm -rf $(VENV) $(NODE) build dist .bench .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, ParamSpec, TypeVar
 
@@ -22,7 +22,7 @@ from pbxrules.clock import Clock
 from pbxrules.config import Config
 from pbxrules.control import ControlServer
 from pbxrules.dispatcher import Dispatcher
-from pbxrules.errors import ProblemsError, StoreError
+from pbxrules.errors import Problem, ProblemsError, StoreError
 from pbxrules.intake import Intake
 from pbxrules.loading import Snapshot
 from pbxrules.model import Program
@@ -40,6 +40,8 @@ GRACE_S = 5.0
 """What running actions get at the end."""
 ANSWER_S = 2.0
 """What reports in hand get at the end."""
+WARNED = 20
+"""Warnings that are logged; ``pbxrules check`` has them all."""
 
 
 def load_snapshot(settings: Config) -> Snapshot:
@@ -55,6 +57,15 @@ def load_snapshot(settings: Config) -> Snapshot:
         timezone=settings.timezone,
     )
     return loading.load(loading.rule_files(settings.rules), language)
+
+
+def log_warnings(warnings: Sequence[Problem]) -> None:
+    """Log what is doubtful about rules that are good."""
+    for problem in warnings[:WARNED]:
+        logger.warning("doubtful", extra={"fields": {"problem": str(problem)}})
+    if len(warnings) > WARNED:
+        more = {"warnings": len(warnings) - WARNED}
+        logger.warning("doubtful too; pbxrules check has them all", extra={"fields": more})
 
 
 class App:
@@ -230,10 +241,12 @@ class App:
             logger.warning("needs a restart", extra={"fields": {"keys": later}})
         self._settings = settings
         self._intake.snapshot = snapshot
+        log_warnings(snapshot.warnings)
         rules = len(snapshot.ruleset.rules)
         took_ms = round(1000 * (time.monotonic() - begun))
         logger.info("reloaded", extra={"fields": {"rules": rules, "took_ms": took_ms}})
-        return {"reloaded": True, "rules": rules, "needs_restart": later}
+        warnings = [str(problem) for problem in snapshot.warnings[:WARNED]]
+        return {"reloaded": True, "rules": rules, "needs_restart": later, "warnings": warnings}
 
     def _read_anew(self) -> tuple[Config, Snapshot]:
         settings = self._reread()

@@ -45,6 +45,17 @@ FIELD_HINTS = {
 }  # fmt: skip
 """Words of other systems, and ours for them."""
 
+EVENT_HINTS = {
+    "incoming": "ring", "call": "ring", "outgoing": "ring", "dial": "alert", "dialing": "alert",
+    "ringback": "alert", "pickup": "answer", "picked_up": "answer", "connected": "answer",
+    "accept": "answer", "hangup": "bye", "hang_up": "bye", "end": "bye", "ended": "bye",
+    "call_end": "bye", "call_ended": "bye", "disconnect": "bye", "busy": "call_failed",
+    "failed": "call_failed", "no_answer": "call_failed", "missed": "bye", "missed_call": "bye",
+    "forward": "transfer", "registered": "extension_status", "unregistered": "extension_status",
+    "status": "extension_status", "record": "cdr", "newcdr": "cdr",
+}  # fmt: skip
+"""Words of other systems for events, and ours."""
+
 CONDITION_HINTS = {
     "condition": "a condition needs no kind: write its tests",
     "value_template": "write the template by itself, without a key",
@@ -126,6 +137,18 @@ class Language:
         """What stands beside field tests, in a ``trigger`` and in a ``condition``."""
         parts = self.rules_schema.document["$defs"]
         return {part: parts[part]["properties"] for part in ("trigger", "condition")}
+
+    @property
+    def operators(self) -> Collection[str]:
+        """The operators of a field test."""
+        names: Collection[str] = self.rules_schema.document["$defs"]["operators"]["properties"]
+        return names
+
+    @property
+    def rule_keys(self) -> Collection[str]:
+        """The keys of a rule."""
+        keys: Collection[str] = self.rules_schema.document["$defs"]["rule"]["properties"]
+        return keys
 
     @property
     def beside(self) -> Mapping[str, str]:

@@ -1,12 +1,14 @@
 """Rule files and event schemas from disk, as one value that a reload swaps whole."""
 
+import gc
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pbxrules import programs, rules, shipped, zones
+from pbxrules import lint, programs, rules, shipped, zones
 from pbxrules.errors import Location, Problem, ProblemsError, why_unreadable
 from pbxrules.language import Language, verbs
 from pbxrules.model import Program, Rule
@@ -25,6 +27,8 @@ class Snapshot:
 
     ruleset: RuleSet
     language: Language
+    warnings: tuple[Problem, ...] = ()
+    """What is doubtful about the rules, sorted."""
     _digests: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -120,6 +124,23 @@ def load(files: Iterable[Path], language: Language) -> Snapshot:
     Raises:
         ProblemsError: With everything that is wrong with any of them.
     """
+    with _collector_off():
+        return _loaded(files, language)
+
+
+@contextmanager
+def _collector_off() -> Iterator[None]:
+    """Let nothing be looked through for garbage: a fifth of the time for 10,000 rules."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _loaded(files: Iterable[Path], language: Language) -> Snapshot:
     documents: list[Document] = []
     problems: list[Problem] = []
     for path in files:
@@ -133,12 +154,13 @@ def load(files: Iterable[Path], language: Language) -> Snapshot:
         except (OSError, UnicodeDecodeError) as exc:
             problems.append(Problem(Location(str(path)), "unreadable", why_unreadable(exc)))
     try:
-        ruleset = rules.load(documents, language)
+        ruleset = rules.load(documents, language, partial=bool(problems))
     except ProblemsError as exc:
         raise ProblemsError([*problems, *exc.problems]) from exc
     if problems:
         raise ProblemsError(problems)
-    return Snapshot(ruleset=ruleset, language=language)
+    warnings = lint.warnings(documents, ruleset, language)
+    return Snapshot(ruleset=ruleset, language=language, warnings=warnings)
 
 
 def _text(path: Path) -> str:

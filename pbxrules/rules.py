@@ -4,6 +4,8 @@ The JSON Schema says what may stand where; this module makes something of it, an
 what a schema can't: names that nothing has, ids given twice, templates that can't be.
 """
 
+# Over 300 lines: what is read of all files, and what was told of it, is one value.
+
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -11,12 +13,13 @@ from typing import Any
 from pbxrules import index
 from pbxrules.conditions.reading import Reader
 from pbxrules.conditions.times import Time, TimeError, compile_time
-from pbxrules.errors import Fault, Problem, ProblemsError
+from pbxrules.errors import Fault, Location, Problem, ProblemsError
 from pbxrules.language import Language
 from pbxrules.members import Members
+from pbxrules.misplaced import emptied, explained, places
 from pbxrules.model import Condition, Program, Rule
 from pbxrules.programs import DEFAULT_EXPIRES, compiled, source_of
-from pbxrules.schema import Path
+from pbxrules.schema import Mismatch, Path
 from pbxrules.yamlsource import Document
 
 MAX_RUNS = 10_000
@@ -41,7 +44,7 @@ class _File:
     document: Document
     wrong: frozenset[Path]
     """Where the schema already found something: no need to look there again."""
-    mismatches: tuple[Fault, ...] = ()
+    mismatches: tuple[Mismatch, ...] = ()
     """What it found, not told yet."""
     strange: set[Path] = field(default_factory=set)
     """Fields that no event has: what the schema says of their values is no matter."""
@@ -63,19 +66,41 @@ class _Reading:
     disabled: set[str] = field(default_factory=set)
     firsts: dict[tuple[str, str], str] = field(default_factory=dict)
 
+    cut: dict[str, Location] = field(default_factory=dict)
+    """By file: from where on nothing is told, for it was not read to its end."""
+    unread: set[str] = field(default_factory=set)
+    """Kinds of names (``group``, ``time``) of which not all could be read."""
+
     def add(self, document: Document, faults: Iterable[Fault]) -> None:
+        """Tell *faults*, but for what only follows from what YAML could not read."""
+        cut = self.cut.get(document.file)
         for fault in faults:
             where = (document.key_place if fault.at_key else document.place)(fault.path)
-            self.problems.append(Problem(where, fault.code, fault.message, fault.hint))
+            exactly = document.place_within(fault.path, fault.offset) if fault.offset else where
+            beyond = cut is not None and where >= cut
+            unread = fault.code.removeprefix("unknown-") in self.unread
+            told = fault.code != "missing-key" and document.is_told(where, fault.path)
+            if not (beyond or unread or told):
+                self.problems.append(Problem(exactly, fault.code, fault.message, fault.hint))
 
 
-def load(documents: Sequence[Document], language: Language) -> RuleSet:
+_NAMED_BY_ALL = ("group", "time")
+"""Kinds of what one file describes and all may name."""
+
+
+def load(documents: Sequence[Document], language: Language, *, partial: bool = False) -> RuleSet:
     """The rules of all *documents* together.
+
+    Args:
+        documents: As they were read.
+        language: What rules may say.
+        partial: A file could not be read, so that nobody knows which groups there are.
 
     Raises:
         ProblemsError: With everything that is wrong with any of them.
     """
     reading = _Reading(language=language)
+    reading.unread.update(_NAMED_BY_ALL if partial else ())
     files = [_checked(document, reading) for document in documents]
     for file in files:
         _read_groups(file, reading)
@@ -96,28 +121,57 @@ def load(documents: Sequence[Document], language: Language) -> RuleSet:
 
 def _checked(document: Document, reading: _Reading) -> _File:
     """Report what reading finds wrong with a file, and note what the schema does."""
-    reading.problems.extend(document.problems)
-    if document.value is None or not document.complete:
+    if not document.complete:
+        reading.cut[document.file] = _last_begun(document)
+        reading.unread.update(_NAMED_BY_ALL)
+    if document.value is None:
+        reading.problems.extend(document.problems)
         return _File(document=document, wrong=frozenset({()}))
-    wrong: set[Path] = set()
-    told = {problem.where for problem in document.problems}
-    mismatches: list[Fault] = []
-    for found in reading.language.rules_schema.mismatches(document.value):
-        # A value that is wrong for a reason already told needs no second one.
-        path = found.path if found.key is None else (*found.path, found.key)
-        at_key = found.key is not None
-        if document.place(path) not in told:
-            fault = Fault(path, found.code, found.message, found.hint, at_key=at_key)
-            mismatches.append(fault)
-        wrong.add(path if found.key is None else found.path)
-    return _File(document=document, wrong=frozenset(wrong), mismatches=tuple(mismatches))
+    found = [
+        one
+        for one in reading.language.rules_schema.mismatches(document.value)
+        if one.path[:1] != ("times",) or len(one.path) == 1  # compile_time says more of them
+    ]
+    known = places(reading.language) if found else None
+    # Where groups stand in a rule, or as a list, nobody knows which there are.
+    reading.unread.update(one.key[:-1] for one in found if one.key in ("groups", "times"))
+    reading.unread.update(
+        one.path[0][:-1] for one in found if one.path in (("groups",), ("times",))
+    )
+    empty = emptied(found, document.value, known) if known else ()
+    excused = {document.place(path) for path in empty}
+    reading.problems.extend(p for p in document.problems if p.where not in excused)
+    return _File(
+        document=document,
+        wrong=frozenset(one.path for one in found),
+        mismatches=tuple(explained(found, document.value, known)) if known else (),
+    )
+
+
+def _last_begun(document: Document) -> Location:
+    """Where the last rule, group or time begins that was read, the whole of it or not."""
+    value = document.value
+    if not isinstance(value, Mapping) or not value:
+        return document.place()
+    key = next(reversed(value))
+    inner = value[key]
+    if isinstance(inner, list | Mapping) and inner:
+        last = len(inner) - 1 if isinstance(inner, list) else next(reversed(inner))
+        return document.key_place((key, last))
+    return document.key_place((key,))
 
 
 def _tell_mismatches(file: _File, reading: _Reading) -> None:
-    for fault in file.mismatches:
-        around = {fault.path[: depth + 1] for depth in range(len(fault.path))}
-        if file.strange.isdisjoint(around):
-            reading.add(file.document, [fault])
+    for one in file.mismatches:
+        path = one.path if one.key is None else (*one.path, one.key)
+        around = {path[: depth + 1] for depth in range(len(path))}
+        # A key of the rule that stands too far to the right is not missing as well.
+        there = {strange[: len(path)] for strange in file.strange if strange[-1] == one.missing}
+        if file.strange.isdisjoint(around) and path not in there:
+            at_key = one.key is not None
+            reading.add(
+                file.document, [Fault(path, one.code, one.message, one.hint, at_key=at_key)]
+            )
 
 
 def _read_groups(file: _File, reading: _Reading) -> None:

@@ -12,16 +12,18 @@ PACKAGE = Path(pbxrules.__file__).parent
 LINE = "-- the line --"
 
 LAYERS = [
-    ["errors"],
-    ["model", "members", "yamlfaults"],
+    ["codes", "errors"],
+    ["hints", "listing", "model", "members", "yamlfaults", "yamlplaces"],
+    ["mismatches"],
     ["yamlsource", "template", "resends"],
     ["schema"],
     ["pbx"],
     ["language"],
+    ["misplaced"],
     ["conditions"],
     ["index", "programs"],
     ["rules"],
-    ["engine", "runs"],
+    ["engine", "lint", "runs"],
     [LINE],
     ["clock", "zones", "shipped", "store", "actions", "systemd", "control"],
     ["config", "loading", "logs", "sending"],

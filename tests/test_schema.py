@@ -110,7 +110,7 @@ def test_the_words_of_other_systems_lead_to_keys_that_are_there() -> None:
     for name in ("rules.schema.json", "config.schema.json"):
         for part in [document(name), *document(name)["$defs"].values()]:
             for word, ours in part.get("x-other-words", {}).items():
-                if part["title"] != "an action":
+                if part["title"] != "an action" and " " not in ours:
                     assert ours in part["properties"]
                 assert word not in part["properties"]
 
@@ -389,12 +389,13 @@ MAP = {
             id="additionalProperties with another system's word",
         ),
         pytest.param(
-            MAP, {"x": 1}, "unknown-key: 'x' is no key of a lamp",
+            MAP, {"x": 1}, "unknown-key: 'x' is no key of a lamp (there are colour, size)",
             id="additionalProperties with a word like no other",
         ),
         pytest.param(
             {"unevaluatedProperties": False, "properties": {"a": {}}}, {"b": 1},
-            "unknown-key: 'b' is no key of this mapping", id="unevaluatedProperties",
+            "unknown-key: 'b' is no key of this mapping (there are a)",
+            id="unevaluatedProperties",
         ),
         pytest.param(
             {"required": ["a", "b"]}, {"a": 1}, "missing-key: 'b' is missing from this mapping",
@@ -425,9 +426,14 @@ MAP = {
             {"type": "number"}, None, "wrong-type: null is not a number", id="type number"
         ),
         pytest.param(
-            {"type": "boolean"}, "yes", "wrong-type: 'yes' is not true or false", id="type boolean"
+            {"type": "boolean"}, "yes", "wrong-type: 'yes' is not true or false (write true)",
+            id="type boolean",
         ),
-        pytest.param({"type": "array"}, {}, "wrong-type: a mapping is not a list", id="type array"),
+        pytest.param(
+            {"type": "array"}, {},
+            "wrong-type: a mapping is not a list (put '- ' before it, or brackets around it)",
+            id="type array",
+        ),
         pytest.param(
             {"type": "object"}, True, "wrong-type: true is not a mapping", id="type object"
         ),

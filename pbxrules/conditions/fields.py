@@ -94,7 +94,7 @@ def _in(operand: Any, beside: Beside) -> Element:
     if isinstance(operand, list):
         return _of_texts("equals", _texts(operand), beside.ignore_case)
     if operand not in beside.groups:
-        hint = did_you_mean(operand, beside.groups)
+        hint = did_you_mean(operand, beside.groups) or "declare it under 'groups:'"
         raise FieldTestError((), "unknown-group", f"no group is called '{operand}'", hint)
     members = _of_texts("equals", tuple(beside.groups[operand]), beside.ignore_case)
     return replace(members, wanted=f"in {operand}")

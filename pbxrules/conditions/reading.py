@@ -13,12 +13,14 @@ from pbxrules.conditions.fields import FieldTestError, field_test, value_of
 from pbxrules.conditions.leaves import Leaf, in_words
 from pbxrules.conditions.times import Time
 from pbxrules.errors import Fault, did_you_mean
-from pbxrules.language import CONDITION_HINTS, Language
+from pbxrules.language import CONDITION_HINTS, EVENT_HINTS, Language
 from pbxrules.members import Members, joined
+from pbxrules.misplaced import COLUMN
 from pbxrules.model import Condition, Facts, FieldTest, Miss, Trigger
 from pbxrules.schema import Path, shown
 from pbxrules.template import Names, unknown_member
 
+SOME_FIELDS = "such as event, extension, caller, callee, direction, trunk"
 Kind = Callable[[Any, Path, "Reader"], Iterator[Condition]]
 """Reads what stands behind a word of a condition; gives nothing where that is wrong."""
 
@@ -165,12 +167,16 @@ class Reader:
         elsewhere = [place for place, words in self.language.words.items() if name in words]
         if elsewhere:
             hint = f"it stands under '{elsewhere[0]}s'"
+        elif name in self.language.operators:
+            hint = f"write it in a field's test, as in caller: {{{name}: …}}"
+        elif name in self.language.rule_keys:
+            hint = COLUMN.format(f"{where}s")
         elif where == "condition" and name in CONDITION_HINTS:
             hint = CONDITION_HINTS[name]
         elif first in hints:
             hint = f"say '{hints[first]}'"
         else:
-            hint = did_you_mean(name, [*fields, *self.language.words[where]])
+            hint = did_you_mean(name, [*fields, *self.language.words[where]]) or SOME_FIELDS
         message = f"no event has a field '{name}'"
         return Fault(path, "unknown-field", message, hint, at_key=True)
 
@@ -216,5 +222,7 @@ def _test_faults(name: str, wanted: Any, path: Path, language: Language) -> Iter
             for place, item in enumerate(wanted):
                 yield from _test_faults(name, item, (*path, place), language)
         case str() if name == "event" and wanted not in language.events:
-            hint = did_you_mean(wanted, language.events) or f"one of {', '.join(language.events)}"
+            said = EVENT_HINTS.get(wanted.lower().replace(" ", "_").replace("-", "_"))
+            near = f"say '{said}'" if said else did_you_mean(wanted, language.events)
+            hint = near or f"one of {', '.join(language.events)}"
             yield Fault(path, "unknown-event", f"no report is the event {shown(wanted)}", hint)
