@@ -701,7 +701,7 @@ TRIGGERS = [
         [
             (
                 "3:13: wrong-type: 5 is not any, a map of tests, or a list of such maps"
-                " (such as {event: ring, extension: 101, trunk: to-18-16-2})"
+                " (such as {event: ring, extension: 101})"
             )
         ],
         id="a number in a trigger's place",
@@ -758,12 +758,7 @@ NO_NAME = "'{}' is no name that templates know"
 CONDITIONS = [
     pytest.param(
         "5",
-        [
-            (
-                "4:15: wrong-type: 5 is not a mapping or a list or text"
-                " (such as [{time: night}, {not: {caller: {in: family}}}])"
-            )
-        ],
+        ["4:15: wrong-type: 5 is not a mapping or a list or text (such as {time: night})"],
         id="a number",
     ),
     pytest.param("[]", ["4:15: wrong-value: this list is empty"], id="an empty list"),
@@ -831,7 +826,7 @@ CONDITIONS = [
         [
             (
                 "4:21: wrong-type: 5 is not a mapping or a list or text"
-                " (such as [{time: night}, {not: {caller: {in: family}}}])"
+                " (such as {caller: {in: family}})"
             )
         ],
         id="not of a number",
@@ -1097,7 +1092,7 @@ ACTIONS = [
     ),
     pytest.param(
         "[{log: a, retry: {attempts: 1.5}}]",
-        ["4:40: wrong-type: 1.5 is not a whole number"],
+        ["4:40: wrong-type: 1.5 is not a whole number (such as 3)"],
         id="half a try",
     ),
     pytest.param(
