@@ -32,9 +32,13 @@ def decide(ruleset: RuleSet, event: Event) -> Decision:
 
 
 def _first_missed(trigger: Trigger, event: Event) -> tuple[str, str] | None:
+    fields = event.fields
     for test in trigger.tests:
         try:
-            if not test.holds(value_of(event, test.field)):
+            value = fields.get(test.field)
+            if value is None:
+                value = value_of(event, test.field)
+            if not test.holds(value):
                 return test.field, test.wanted
         except Exception as exc:  # noqa: BLE001 - a defect of one test keeps no other rule from its call
             return test.field, f"a test that does not break: {exc!r}"
