@@ -88,7 +88,7 @@ def _trunk(chance: random.Random) -> str:
 
 
 def rings(count: int, amount: int) -> list[Event]:
-    """Return *amount* rings for a house of *count* rules: some that fire rules, some that do not."""
+    """Return *amount* rings for a house of *count* rules: of them some fire rules, some do not."""
     chance = random.Random(-count)  # noqa: S311 - as above
     members = max(1, count // 50) * GROUP
     return [_ring(number, count, members, chance) for number in range(amount)]

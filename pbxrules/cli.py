@@ -124,14 +124,14 @@ def serve(config: Path | None, **flags: Any) -> None:
 
     settings = _settings(config, with_secrets=True, **flags)
     try:
-        snapshot = app.load_snapshot(settings)
+        daemon = app.App(settings, _reread(config, flags), app.load_snapshot(settings))
     except ProblemsError as exc:
         _print_problems(exc.problems)
         sys.exit(UNUSABLE)
     logs.start(settings.log_level, settings.log_format)
-    if _lacks_broker(settings, snapshot):
+    if _lacks_broker(settings, daemon.snapshot):
         logging.getLogger("pbxrules").warning(NO_BROKER)
-    sys.exit(app.serve(_reread(config, flags), settings, snapshot))
+    sys.exit(app.serve(daemon))
 
 
 @main.command(epilog="Example: pbxrules check rules/night.yaml")

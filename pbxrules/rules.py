@@ -4,7 +4,7 @@ The JSON Schema says what may stand where; this module makes something of it, an
 what a schema can't: names that nothing has, ids given twice, templates that can't be.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,8 +61,8 @@ class _Reading:
             self.problems.append(Problem(where, fault.code, fault.message, fault.hint))
 
 
-def load(documents: Sequence[Document], language: Language) -> RuleSet:
-    """The rules of all *documents* together.
+def load(documents: Iterable[Document], language: Language) -> RuleSet:
+    """The rules of all *documents* together; each is let go once it is read.
 
     Raises:
         ProblemsError: With everything that is wrong with any of them.
@@ -71,9 +71,13 @@ def load(documents: Sequence[Document], language: Language) -> RuleSet:
     files = [_checked(document, reading) for document in documents]
     for file in files:
         _read_groups(file, reading)
-    for file in files:
-        _read_rules(file, reading)
+    files.reverse()
+    while files:
+        _read_rules(files.pop(), reading)
     if reading.problems:
+        # One by one, as everywhere: to free 10,000 at once holds every thread up for 45 ms.
+        while reading.rules:
+            reading.rules.popitem()
         raise ProblemsError(reading.problems)
     rules = tuple(rule for rule in reading.rules.values() if rule.id not in reading.disabled)
     return RuleSet(
