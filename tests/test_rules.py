@@ -701,7 +701,7 @@ TRIGGERS = [
         [
             (
                 "3:13: wrong-type: 5 is not any, a map of tests, or a list of such maps"
-                " (such as {event: ring, extension: 101})"
+                " (such as {event: ring})"
             )
         ],
         id="a number in a trigger's place",
