@@ -24,7 +24,7 @@ from pbxrules.control import ControlServer
 from pbxrules.dispatcher import Dispatcher
 from pbxrules.errors import Problem, ProblemsError, StoreError
 from pbxrules.intake import Intake
-from pbxrules.loading import Snapshot
+from pbxrules.loading import Snapshot, collected_in_pieces, let_go
 from pbxrules.model import Program
 from pbxrules.store import LoadedRun
 from pbxrules.store.sqlite import SqliteStore
@@ -71,13 +71,15 @@ def log_warnings(warnings: Sequence[Problem]) -> None:
 class App:
     """One daemon, from its configuration on; run by ``run``."""
 
-    def __init__(self, settings: Config, reread: Callable[[], Config]) -> None:
-        """Take checked settings.
+    def __init__(self, settings: Config, reread: Callable[[], Config], snapshot: Snapshot) -> None:
+        """Take checked settings, and the rules that they name.
 
         Args:
             settings: In force until a reload.
             reread: The configuration anew, for a reload; may raise ProblemsError.
+            snapshot: In force until a reload, which frees it: let nobody else keep it.
         """
+        self.snapshot = snapshot
         self._settings = settings
         self._started = settings
         """What stays in force until a restart."""
@@ -99,7 +101,7 @@ class App:
         """Begin the end, as SIGTERM does."""
         self._stop.set()
 
-    async def run(self, snapshot: Snapshot) -> None:
+    async def run(self) -> None:
         """Serve until ``stop``.
 
         Raises:
@@ -114,12 +116,12 @@ class App:
         )
         logs.gather(loop.call_soon)
         try:
-            await self._serve(snapshot, store, clock)
+            await self._serve(store, clock)
         finally:
             store.close()
             logs.gather(None)
 
-    async def _serve(self, snapshot: Snapshot, store: SqliteStore, clock: Clock) -> None:
+    async def _serve(self, store: SqliteStore, clock: Clock) -> None:
         settings = self._settings
         self._mqtt = Mqtt(
             settings.mqtt_settings(f"pbxrules-{store.id}"), lambda: dispatcher.pump("mqtt")
@@ -138,7 +140,7 @@ class App:
             secrets=lambda: self._settings.secrets,
         )
         self._dispatcher = dispatcher
-        self._intake = Intake(snapshot, store, dispatcher, clock)
+        self._intake = Intake(self.snapshot, store, dispatcher, clock)
         server = ReportServer(self._intake)
         # Before the first report: what that one starts is held already, not owed from before.
         owed = store.open_runs()
@@ -151,7 +153,7 @@ class App:
         dispatcher.start(owed)
         pings = asyncio.get_running_loop().create_task(self._ping(store))
         self._handle_signals()
-        self._tell_ready(snapshot)
+        self._tell_ready()
         _settle_the_interpreter()
         await self._stop.wait()
         self._notifier.tell(STOPPING=1, STATUS="stopping")
@@ -169,9 +171,9 @@ class App:
             loop.add_signal_handler(number, self.stop)
         loop.add_signal_handler(signal.SIGHUP, self._reload_soon)
 
-    def _tell_ready(self, snapshot: Snapshot) -> None:
+    def _tell_ready(self) -> None:
         where = ", ".join(f"{host}:{port}" for host, port in self.addresses)
-        rules = len(snapshot.ruleset.rules)
+        rules = len(self.snapshot.ruleset.rules)
         fields = {"version": __version__, "listen": where, "rules": rules}
         logger.info("ready", extra={"fields": fields | {"state": self._settings.state}})
         self._notifier.tell(READY=1, STATUS=f"{rules} rules, listening on {where}")
@@ -194,13 +196,13 @@ class App:
             "version": __version__,
             "pid": os.getpid(),
             "listen": [f"{host}:{port}" for host, port in self.addresses],
-            "rules": len(self._intake.snapshot.ruleset.rules),
+            "rules": len(self.snapshot.ruleset.rules),
             "mqtt": "connected" if self._mqtt.connected else "not connected",
             "owed": self._dispatcher.waiting.total(),
         }
 
     def _program_of(self, loaded: LoadedRun) -> Program:
-        return self._intake.snapshot.program_of(loaded)
+        return self.snapshot.program_of(loaded)
 
     # --- reload ------------------------------------------------------------------------------
 
@@ -240,8 +242,10 @@ class App:
         if later:
             logger.warning("needs a restart", extra={"fields": {"keys": later}})
         self._settings = settings
-        self._intake.snapshot = snapshot
+        old = list(self.snapshot.ruleset.rules)
+        self.snapshot = self._intake.snapshot = snapshot
         log_warnings(snapshot.warnings)
+        await asyncio.to_thread(let_go, old)
         rules = len(snapshot.ruleset.rules)
         took_ms = round(1000 * (time.monotonic() - begun))
         logger.info("reloaded", extra={"fields": {"rules": rules, "took_ms": took_ms}})
@@ -249,8 +253,12 @@ class App:
         return {"reloaded": True, "rules": rules, "needs_restart": later, "warnings": warnings}
 
     def _read_anew(self) -> tuple[Config, Snapshot]:
-        settings = self._reread()
-        return settings, load_snapshot(settings)
+        with collected_in_pieces():
+            settings = self._reread()
+            snapshot = load_snapshot(settings)
+            # As at the start; before the collector has its long looks again.
+            gc.freeze()
+        return settings, snapshot
 
 
 def _settle_the_interpreter() -> None:
@@ -287,12 +295,12 @@ class _Daemons(ThreadPoolExecutor):
         return future
 
 
-def serve(reread: Callable[[], Config], settings: Config, snapshot: Snapshot) -> int:
+def serve(app: App) -> int:
     """Run the daemon to its end; the exit code."""
 
     async def main() -> None:
         asyncio.get_running_loop().set_default_executor(_Daemons())
-        await App(settings, reread).run(snapshot)
+        await app.run()
 
     try:
         asyncio.run(main())

@@ -141,13 +141,14 @@ def serve(config: Path | None, **flags: Any) -> None:
 
     settings = _settings(config, with_secrets=True, **flags)
     try:
-        snapshot = app.load_snapshot(settings)
+        daemon = app.App(settings, _reread(config, flags), app.load_snapshot(settings))
     except ProblemsError as exc:
         _print_problems(exc.problems)
         sys.exit(UNUSABLE)
     logs.start(settings.log_level, settings.log_format)
-    app.log_warnings([*_broker_warnings(settings, snapshot), *snapshot.warnings])
-    sys.exit(app.serve(_reread(config, flags), settings, snapshot))
+    without_broker = _broker_warnings(settings, daemon.snapshot)
+    app.log_warnings([*without_broker, *daemon.snapshot.warnings])
+    sys.exit(app.serve(daemon))
 
 
 @main.command(epilog="Example: pbxrules check rules/night.yaml")

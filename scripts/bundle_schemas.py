@@ -123,6 +123,8 @@ def _offer_examples(part: dict[str, Any]) -> None:
     """Offer maps, lists and templates as snippets."""
     examples = part.pop("examples", [])
     shown = [example for example in examples if _is_snippet(example)]
+    if shown:
+        part["x-example"] = examples[0]  # for hints.py, as it was written
     if len(shown) < len(examples):
         part["examples"] = [example for example in examples if example not in shown]
     if shown and "description" in part:

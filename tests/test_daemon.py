@@ -25,6 +25,7 @@ import pytest
 from pbxrules import control, sending
 from pbxrules.app import App
 from pbxrules.config import Config
+from pbxrules.loading import Snapshot
 from tests.processes import (
     HOST,
     PBXRULES,
@@ -335,7 +336,7 @@ def test_promise_5_a_reload_that_breaks_changes_nothing_and_says_so(
         raise ZeroDivisionError
 
     async def main() -> Mapping[str, Any]:
-        return await App(cast("Config", None), broken).reload()
+        return await App(cast("Config", None), broken, cast("Snapshot", None)).reload()
 
     told = asyncio.run(main())
     assert told == {"reloaded": False, "problems": ["a defect: ZeroDivisionError()"]}

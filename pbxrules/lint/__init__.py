@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from pbxrules.errors import Problem
 from pbxrules.language import Language
+from pbxrules.lint.absent import absent_warnings
 from pbxrules.lint.actions import action_warnings
 from pbxrules.lint.alike import alike_warnings
 from pbxrules.lint.never import Places, never_warnings
@@ -40,4 +41,5 @@ def _of_each(rules: Sequence[WrittenRule], language: Language) -> Iterator[Probl
     for rule in rules:
         yield from never_warnings(rule, places)
         yield from action_warnings(rule, language)
+        yield from absent_warnings(rule, language, places)
         yield from text_warnings(rule, language)

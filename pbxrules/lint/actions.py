@@ -1,7 +1,7 @@
 """Actions that do another thing than they seem to, or do it for a caller."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from posixpath import basename
 from typing import Any
 
@@ -45,23 +45,29 @@ _COMMAND = re.compile(r"(?:^|/)(?:set|command|cmd)$|(?:^|/)cmnd/")
 
 def action_warnings(rule: WrittenRule, language: Language) -> Iterator[Problem]:
     """What is doubtful about the actions of *rule*."""
-    steps = list(_steps(rule.value.get("actions"), (*rule.path, "actions"), language))
-    for path, step in steps:
+    known = list(steps(rule, language))
+    for path, step in known:
         if "mqtt" in step:
             yield from _of_message(rule, path, step["mqtt"])
         elif isinstance(step.get("shell"), list):
             yield from _of_command(rule, (*path, "shell"), step["shell"], language)
-    yield from _given_up(rule, steps)
+    yield from _given_up(rule, known)
 
 
-def _steps(value: Any, path: Path, language: Language) -> Iterator[tuple[Path, Mapping[str, Any]]]:
-    """Every action, at whatever depth."""
-    if isinstance(value, dict) and not language.verbs.keys().isdisjoint(value):
+def steps(rule: WrittenRule, language: Language) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+    """Every action of *rule* with its path, at whatever depth."""
+    yield from _steps(rule.value.get("actions"), (*rule.path, "actions"), language.verbs)
+
+
+def _steps(
+    value: Any, path: Path, verbs: Collection[str]
+) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+    if isinstance(value, dict) and any(key in verbs for key in value):
         yield path, value
         return
     for key, inner in value.items() if isinstance(value, dict) else enumerate(value or ()):
         if isinstance(inner, dict | list):
-            yield from _steps(inner, (*path, key), language)
+            yield from _steps(inner, (*path, key), verbs)
 
 
 # --- mqtt --------------------------------------------------------------------------------
@@ -85,6 +91,10 @@ def _of_message(rule: WrittenRule, path: Path, message: Mapping[str, Any]) -> It
 def _of_command(
     rule: WrittenRule, path: Path, words: Sequence[Any], language: Language
 ) -> Iterator[Problem]:
+    if isinstance(words[0], str) and re.search(r"\S\s", words[0]) and "{{" not in words[0]:
+        message = f"'{words[0]}' is the name of one program, blanks and all"
+        hint = f"write [{', '.join(words[0].split())}]: each argument is an entry"
+        yield rule.warning((*path, 0), "blank-in-program", message, hint)
     told = [place for place, word in enumerate(words) if _is_told(rule, word, language)]
     names = [basename(str(word)) for word in words]
     for place in range(len(words)) if names[0] in RUN_ANOTHER else (0,):

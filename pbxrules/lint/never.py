@@ -63,7 +63,7 @@ class Places:
             if row == (event if event in ACTIONS else "other")
         ]
         self._known: dict[Any, list[Place]] = {}
-        self._had: dict[Any, bool] = {}
+        self._fitting: dict[Any, list[Place]] = {}
 
     def left(self, asked: Mapping[str, Asked]) -> list[Place]:
         """The places whose event and direction may pass."""
@@ -73,8 +73,8 @@ class Places:
             self._known[key] = [place for place in self.all if place.passes(asked)]
         return self._known[key]
 
-    def have(self, written: WrittenTrigger) -> bool:
-        """Whether an event has all the fields that a trigger asks for.
+    def fitting(self, written: WrittenTrigger) -> list[Place]:
+        """The places that have all the fields which a trigger asks for.
 
         10,000 rules ask for the same few sets of fields, so each set is looked at once.
         """
@@ -82,12 +82,14 @@ class Places:
         needed = [name for name, test in tests.items() if not test.holds(None)]
         told = [str(written.value.get(name)) for name in _PLACING]
         key = (*told, *needed)
-        if key not in self._had:
+        if key not in self._fitting:
             fields = {name for name in needed if name in FIELDS}.difference(_PLACING)
-            self._had[key] = any(
-                place.fields.issuperset(fields) and place.passes(tests) for place in self.all
-            )
-        return self._had[key]
+            self._fitting[key] = [
+                place
+                for place in self.all
+                if place.fields.issuperset(fields) and place.passes(tests)
+            ]
+        return self._fitting[key]
 
 
 def _place(event: str, row: str, way: str) -> Place:
@@ -104,7 +106,7 @@ def never_warnings(rule: WrittenRule, places: Places) -> Iterator[Problem]:
     left: list[WrittenTrigger] = []
     for written in rule.triggers:
         found = _impossible(rule, of_trigger(rule, written, maps_only=True))
-        if not found and not places.have(written):
+        if not found and not places.fitting(written):
             asked = {one.field: one for one in of_trigger(rule, written)}
             found = _impossible(rule, asked.values())
             found = found or list(_misplaced(rule, written.path, asked, places))
@@ -178,6 +180,7 @@ def _misplaced(
     if not left:
         yield _no_place(rule, asked, places)
         return
+    direction = asked["direction"].written if "direction" in asked else None
     needed = [
         name
         for name, one in asked.items()
@@ -185,11 +188,11 @@ def _misplaced(
     ]
     lacking = [name for name in needed if not any(name in place.fields for place in left)]
     for name in lacking:
-        message = f"{_subject(left, asked.get('direction'))} never has '{name}'"
-        yield rule.key_warning(asked[name].path, NEVER, message, _instead(name, left))
+        message = f"{subject(left, direction)} never has '{name}'"
+        yield rule.key_warning(asked[name].path, NEVER, message, instead(name, left))
     if not lacking and not any(place.fields.issuperset(needed) for place in left):
         names = joined([f"'{name}'" for name in needed], "and")
-        message = f"{_subject(left, asked.get('direction'))} never has {names} together"
+        message = f"{subject(left, direction)} never has {names} together"
         yield rule.warning(path, NEVER, message, "make two triggers of it")
 
 
@@ -203,18 +206,17 @@ def _no_place(rule: WrittenRule, asked: Mapping[str, Asked], places: Places) -> 
     known = dict.fromkeys(way for place in left for way in place.direction)
     told = [way for way in known if way is not None]
     if not told:
-        message = f"{_subject(left, None)} never has 'direction'"
-        return rule.key_warning(direction.path, NEVER, message, _instead("direction", left))
-    message = f"the 'direction' of {_subject(left, None)} is never {direction.wanted}"
+        message = f"{subject(left)} never has 'direction'"
+        return rule.key_warning(direction.path, NEVER, message, instead("direction", left))
+    message = f"the 'direction' of {subject(left)} is never {direction.wanted}"
     hint = f"it is {joined(told, 'or')}" + (", or absent" if None in known else "")
     return rule.warning(direction.path, NEVER, message, hint)
 
 
-def _subject(places: Sequence[Place], direction: Asked | None) -> str:
-    """How *places* are called: ``an outbound ring``."""
+def subject(places: Sequence[Place], direction: Any = None) -> str:
+    """How *places* are called where *direction* is written: ``an outbound ring``."""
     events = list(dict.fromkeys(place.event for place in places))
-    one = direction is not None and isinstance(direction.written, str)
-    which = f"{direction.written} " if direction is not None and one else ""
+    which = f"{direction} " if isinstance(direction, str) else ""
     told = which + (joined(events, "or") if len(events) < SOME else "event")
     return f"an {told}" if told[0] in "aeio" else f"a {told}"
 
@@ -224,8 +226,8 @@ def joined(words: Sequence[str], last: str) -> str:
     return f" {last} ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 
-def _instead(name: str, places: Sequence[Place]) -> str:
-    """What these events have in its place."""
+def instead(name: str, places: Sequence[Place]) -> str:
+    """What these events have in the place of the field *name*."""
     if name == "extension":
         theirs = {
             other

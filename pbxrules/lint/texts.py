@@ -33,7 +33,7 @@ _QUOTE = re.compile(f"[{_OPENING}\u201d]")
 def number_warnings(documents: Sequence[Document]) -> Iterator[Problem]:
     """Members of groups that are written in parts, as no report has them."""
     for document in documents:
-        for path, text in _texts((document.value or {}).get("groups"), ("groups",)):
+        for path, text in texts((document.value or {}).get("groups"), ("groups",)):
             if _PARTED.fullmatch(text):
                 yield Problem(document.place(path), *_parted(text), "warning")
 
@@ -60,24 +60,24 @@ def _all_texts(value: Any) -> Iterator[str]:
             yield from _all_texts(inner)
 
 
-def _texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
+def texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
     """Every text in *value*, with its path."""
     if isinstance(value, str):
         yield path, value
     elif isinstance(value, dict | list):
         for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from _texts(inner, (*path, key))
+            yield from texts(inner, (*path, key))
 
 
 def _curly(rule: WrittenRule) -> Iterator[Problem]:
-    for path, text in _texts(rule.value, rule.path):
+    for path, text in texts(rule.value, rule.path):
         if _CURLY.fullmatch(text):
             message = f"the quotes {text[0]} and {text[-1]} are part of this text"
             yield rule.warning(path, "curly-quotes", message, f'write "{text[1:-1]}"')
 
 
 def _variables(rule: WrittenRule) -> Iterator[Problem]:
-    for path, text in _texts(rule.value.get("variables"), (*rule.path, "variables")):
+    for path, text in texts(rule.value.get("variables"), (*rule.path, "variables")):
         if _TEMPLATE.search(text):
             message = "variables hold no templates: this is plain text"
             hint = "write it where the variable is used"
@@ -85,20 +85,21 @@ def _variables(rule: WrittenRule) -> Iterator[Problem]:
 
 
 def _braces(rule: WrittenRule, language: Language) -> Iterator[Problem]:
-    for path, text in _texts(rule.value.get("actions"), (*rule.path, "actions")):
+    for path, text in texts(rule.value.get("actions"), (*rule.path, "actions")):
         found = list(_BRACES.finditer(text))
         if "{{" not in text:
             found += _END.finditer(text)
         for one in found:
             if one[1] in language.fields:
                 hint = f'write "{{{{ {one[1]} }}}}"'
-                yield rule.warning(path, "single-braces", f"'{one[0]}' is plain text", hint)
+                message = f"'{one[0]}' is plain text"
+                yield rule.warning(path, "single-braces", message, hint, offset=one.start())
 
 
 def _tests(rule: WrittenRule, written: WrittenTrigger) -> Iterator[Problem]:
     for test in written.trigger.tests:
         at = (*written.path, test.field)
-        for path, text in _texts(written.value[test.field], at):
+        for path, text in texts(written.value[test.field], at):
             inner = [step for step in path[len(at) :] if isinstance(step, str)]
             doubt = None
             if inner[-1:] == ["regex"]:

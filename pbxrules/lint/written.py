@@ -49,9 +49,12 @@ class WrittenRule:
             value = value[step]
         return self.document.as_written(value, path)
 
-    def warning(self, path: Path, code: str, message: str, hint: str = "") -> Problem:
-        """A warning about the value at *path* of the file."""
-        return Problem(self.document.place(path), code, message, hint, "warning")
+    def warning(
+        self, path: Path, code: str, message: str, hint: str = "", *, offset: int = 0
+    ) -> Problem:
+        """A warning about the value at *path* of the file, or so many characters into it."""
+        where = self.document.place_within(path, offset) if offset else self.document.place(path)
+        return Problem(where, code, message, hint, "warning")
 
     def key_warning(self, path: Path, code: str, message: str, hint: str = "") -> Problem:
         """A warning about the key at *path* of the file."""
