@@ -590,9 +590,13 @@ def following(folder: Path, log: Path, *args: str) -> Iterator[Callable[[int], l
     command = [PBXRULES, "events", "--follow", "--json", "--state", str(folder), *args]
     with Child(command, log) as child:
 
+        def whole() -> list[str]:
+            # What is written at once is seen page by page: a line may end at 4,096 bytes.
+            return child.text.split("\n")[:-1]
+
         def lines(count: int) -> list[Any]:
             printed = wait_until(
-                lambda: found if len(found := child.text.splitlines()) >= count else [],
+                lambda: found if len(found := whole()) >= count else [],
                 f"{count} lines, after {child.text!r}",
             )
             return [json.loads(line) for line in printed]
