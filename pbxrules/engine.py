@@ -1,7 +1,9 @@
 """Decide what an event starts: pure, and the same for the daemon and for every tool."""
 
+from collections.abc import Iterable
+
 from pbxrules.conditions.fields import value_of
-from pbxrules.model import Condition, Decision, Event, Facts, Miss, Start, Trigger, Verdict
+from pbxrules.model import Condition, Decision, Event, Facts, FieldTest, Miss, Start, Verdict
 from pbxrules.rules import RuleSet
 
 SHOWN = 200
@@ -21,15 +23,15 @@ def decide(ruleset: RuleSet, event: Event, wall_s: float) -> Decision:
     """
     because: dict[int, list[tuple[Miss, ...]]] = {}
     fits: dict[int, str] = {}
-    for rule_place, trigger_place in ruleset.index.candidates(event):
+    for (rule_place, trigger_place), tests in ruleset.index.candidates(event):
         if rule_place in fits:
             continue
-        rule = ruleset.rules[rule_place]
-        trigger = rule.triggers[trigger_place]
-        missed = _first_missed(trigger, event)
+        missed = _first_missed(tests, event)
         if missed is not None:
             because.setdefault(rule_place, []).append((missed,))
             continue
+        rule = ruleset.rules[rule_place]
+        trigger = rule.triggers[trigger_place]
         fits[rule_place] = trigger.id
         because[rule_place] = []
         if rule.condition is not None:
@@ -47,9 +49,9 @@ def decide(ruleset: RuleSet, event: Event, wall_s: float) -> Decision:
     return Decision(verdicts=verdicts, starts=starts)
 
 
-def _first_missed(trigger: Trigger, event: Event) -> Miss | None:
+def _first_missed(tests: Iterable[FieldTest], event: Event) -> Miss | None:
     fields = event.fields
-    for test in trigger.tests:
+    for test in tests:
         try:
             value = fields.get(test.field)
             if value is None:

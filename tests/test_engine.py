@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 
 from pbxrules.engine import words
+from pbxrules.index import build
 from pbxrules.model import Condition, Event, Facts, Miss, Start, Verdict
 from pbxrules.rules import RuleSet
 from tests.rulefiles import NOON_S, decided, event, fired, rule
@@ -70,6 +71,7 @@ def test_promise_6_a_rule_whose_test_breaks_does_not_match_and_harms_no_other() 
         object.__setattr__(
             trigger, "tests", tuple(replace(test, holds=broken) for test in trigger.tests)
         )
+    rules = replace(rules, index=build([rule.triggers for rule in rules.rules]))
     told = event(extension="1")
     decision = decided(rules, told)
     assert [start.rule.id for start in decision.starts] == ["s"]
