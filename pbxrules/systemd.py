@@ -23,11 +23,13 @@ class Notifier:
             return
         text = "\n".join(f"{name}={value}" for name, value in states.items())
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
+            sock.setblocking(False)
             try:
                 sock.connect(self._address)
                 sock.send(text.encode())
             except OSError:
-                # The manager's socket is gone: nobody to tell, and no reason to stop.
+                # The manager's socket is gone, or it reads nothing and the queue is full:
+                # nobody to tell, and no reason to stop or to let reports wait.
                 return
 
     def reloading(self) -> None:

@@ -1,9 +1,12 @@
 """The unit is asked of systemd itself; nothing here needs a running one."""
 
+import socket
 import subprocess
 from pathlib import Path
 
 import pytest
+
+from pbxrules.systemd import Notifier
 
 UNIT = Path(__file__).parents[1] / "systemd" / "pbxrules.service"
 SETTINGS = dict(
@@ -50,3 +53,12 @@ def test_a_bad_configuration_is_not_tried_again() -> None:
 
 def test_the_daemon_gets_longer_to_stop_than_the_ten_seconds_it_takes() -> None:
     assert int(SETTINGS["TimeoutStopSec"]) > 10
+
+
+def test_a_manager_that_reads_nothing_holds_nobody_up(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        notifier = Notifier({"NOTIFY_SOCKET": str(tmp_path / "notify")})
+        for _ in range(10_000):  # a queue holds 10 to 512, and a send beyond it would wait
+            notifier.tell(WATCHDOG=1)
+        assert manager.recv(100) == b"WATCHDOG=1"
