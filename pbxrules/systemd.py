@@ -23,7 +23,7 @@ class Notifier:
             return
         text = "\n".join(f"{name}={value}" for name, value in states.items())
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
-            sock.setblocking(False)
+            sock.settimeout(0)
             try:
                 sock.connect(self._address)
                 sock.send(text.encode())
