@@ -1,8 +1,10 @@
 """How long reports wait while the daemon reads 10,000 rules anew."""
 
 import socket
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGHUP
@@ -18,6 +20,7 @@ GAP_S = 0.005
 CALM_S = 0.5
 """Reports before each reload, for comparison, and after it."""
 TIMEOUT_S = 60.0
+TICK_S = 0.005
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +33,8 @@ class Reload:
     """Seconds from POST to answer, of reports before it."""
     waits: list[float]
     """The same, of those from SIGHUP on until a while after it."""
+    still_s: float
+    """For how long at most nothing at all ran meanwhile: a virtual machine may be stopped."""
     rss_mb: float
     """Resident memory afterwards."""
 
@@ -64,15 +69,39 @@ def _reload(served: Daemon, reports: Iterator[float], log: Path) -> Reload:
     started = time.perf_counter()
     served.process.send_signal(SIGHUP)
     waits = []
-    while log.read_bytes().count(b"reloaded") == reloaded:
-        waits.append(next(reports))
-        if time.perf_counter() - started > TIMEOUT_S:
-            message = f"not reloaded within {TIMEOUT_S:.0f} s\n{tail(log)}"
-            raise BenchError(message)
-    seconds = time.perf_counter() - started
-    waits += _during(reports, CALM_S)
+    with _stillness() as late:
+        while log.read_bytes().count(b"reloaded") == reloaded:
+            waits.append(next(reports))
+            if time.perf_counter() - started > TIMEOUT_S:
+                message = f"not reloaded within {TIMEOUT_S:.0f} s\n{tail(log)}"
+                raise BenchError(message)
+        seconds = time.perf_counter() - started
+        waits += _during(reports, CALM_S)
     rss_mb = daemon.resident_mb(served.process.pid)
-    return Reload(seconds=seconds, calm=calm, waits=waits, rss_mb=rss_mb)
+    return Reload(
+        seconds=seconds, calm=calm, waits=waits, still_s=max(late, default=0.0), rss_mb=rss_mb
+    )
+
+
+@contextmanager
+def _stillness() -> Iterator[list[float]]:
+    """Give the seconds by which a thread that only sleeps wakes too late, as they come."""
+    late: list[float] = []
+    ended = threading.Event()
+
+    def sleep() -> None:
+        while not ended.is_set():
+            started = time.perf_counter()
+            time.sleep(TICK_S)
+            late.append(time.perf_counter() - started - TICK_S)
+
+    thread = threading.Thread(target=sleep)
+    thread.start()
+    try:
+        yield late
+    finally:
+        ended.set()
+        thread.join()
 
 
 def _during(reports: Iterator[float], seconds: float) -> Iterator[float]:
@@ -88,7 +117,7 @@ def _reports(port: int, log: Path) -> Iterator[float]:
         request = calls.report(number, port=port, path="/")
         started = time.perf_counter()
         with socket.socket() as connection:
-            connection.settimeout(10)
+            connection.settimeout(TIMEOUT_S)
             connection.connect((HOST, port))
             connection.sendall(request)
             answer = b"".join(iter(lambda: connection.recv(4096), b""))

@@ -235,6 +235,7 @@ def as_json(results: Results) -> dict[str, object]:
                 "seconds": each.seconds,
                 "calm": summary(each.calm),
                 "waits": summary(each.waits),
+                "still_s": each.still_s,
                 "rss_mb": each.rss_mb,
             }
             for each in results.reloading

@@ -10,6 +10,9 @@ from bench.contestants import PBXRULES
 from bench.deciding import PEER, PEER_AT, SIZES
 from bench.results import Results, Verdict, median_rate, percentile, ratios, verdicts
 
+STILL_S = 0.02
+"""A wait as long as that is the machine's, and none of the daemon's."""
+
 
 def show(results: Results, console: Console) -> None:
     """Print all of *results*."""
@@ -93,7 +96,12 @@ def deciding(results: Results) -> Table:
 
 def complaints(results: Results) -> list[str]:
     """Return for each run that is not to be trusted why."""
-    return [
+    still = [
+        f"reload {number}: for {each.still_s * 1e3:.0f} ms nothing at all ran on this machine"
+        for number, each in enumerate(results.reloading, start=1)
+        if each.still_s > STILL_S
+    ]
+    return still + [
         f"round {number}, {name}: {text}"
         for number, turn in enumerate(results.rounds, start=1)
         for name, run in turn.items()
