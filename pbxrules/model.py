@@ -3,9 +3,13 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
+from types import MappingProxyType
 from typing import Any, Protocol, TypeAlias
 
 from pbxrules.errors import Location
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+"""No names, shared by all that have none."""
 
 FieldValue = str | int | float | tuple[str, ...]
 """Text, a number (durations, in seconds) or a list of texts; an absent field has no key."""
@@ -78,6 +82,22 @@ class Trigger:
     id: str
     """As written, else its place from 1."""
     tests: tuple[FieldTest, ...]
+    for_s: float | None = None
+    """Fires only if it is still so after this time."""
+    until: tuple[str, ...] = ()
+    """The events that end what ``for`` waits for; empty: those of ``engine.UNTIL``."""
+    count: "Count | None" = None
+    """Fires with the n-th match only."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Count:
+    """So many matches inside a sliding window."""
+
+    at_least: int
+    within_s: float
+    of: str = "calls"
+    """``calls``: reports of one call count once; ``reports``: each counts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +109,8 @@ class Facts:
     """That moment, in seconds since 1970 UTC."""
     trigger: str
     """The id of the trigger that fits."""
+    names: Mapping[str, Any] = NOTHING
+    """What else templates may name: ``call``, ``state``, ``outcome``, registered results."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +172,102 @@ class Step:
     continue_on_error: bool
     uses_secret: bool
     """A template of its arguments names a secret."""
+    register: str = ""
+    """The name of its result in later templates."""
+    vars: Mapping[str, Any] | None = None
+    """Those of the script that it comes from; None: the program's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delay:
+    """Nothing is done for a time."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitFor:
+    """Nothing is done until an event comes."""
+
+    tests: tuple[FieldTest, ...]
+    timeout_s: float
+    stops: bool
+    """Without its event the run ends there (``else: stop``)."""
+    same: tuple[str, ...]
+    """``("call",)``: only reports of the run's call (of its extension, where it has no call);
+    fields: only events of which they are the same; ``()``: any event.
+    """
+    register: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class If:
+    """One way or the other; a path is ``""`` where there is nothing to do."""
+
+    condition: Condition
+    then: str
+    otherwise: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choose:
+    """The first branch whose condition holds."""
+
+    branches: tuple[tuple[Condition, str], ...]
+    default: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repeat:
+    """A list of steps, again and again."""
+
+    body: str
+    count: int | None = None
+    before: Condition | None = None
+    """``while``: looked at before each round."""
+    after: Condition | None = None
+    """``until``: looked at after each round."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parallel:
+    """Actions side by side; joined when all have settled."""
+
+    branches: tuple[str, ...]
+    continue_on_error: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """The run ends here."""
+
+    why: Any
+    """A template."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Set:
+    """Values of the rule set's state."""
+
+    values: Mapping[str, Any]
+    """A template for each name."""
+    vars: Mapping[str, Any] | None = None
+
+
+Deed = Step | Delay | WaitFor | If | Choose | Repeat | Parallel | Stop | Set
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """One step of a program, and where it stands."""
+
+    path: str
+    """``actions/2/then/0``, ``finally/0``: as in the rule's JSON."""
+    deed: Deed
+    after: str
+    """The path of the step behind it in its list; ``""`` for the last."""
+    owner: str
+    """The path of the step whose list it stands in; ``""`` in ``actions`` and ``finally``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,10 +275,13 @@ class Program:
     """What a rule does: a value that a run keeps, so that a reload never changes it."""
 
     rule: str
-    steps: tuple[Step, ...]
+    nodes: Mapping[str, Node]
+    """By path; the first is ``actions/0``."""
     vars: Mapping[str, Any]
     source: Mapping[str, Any]
     """The rule's own JSON: what ``programs.program`` makes this value from again."""
+    digest: str
+    """Of *source*: the name under which a run finds its program again."""
     zone: tzinfo = UTC
     """That of ``now`` in its templates."""
 
@@ -175,7 +296,14 @@ class Rule:
     condition: Condition | None = None
     """None: it fires whenever a trigger fits."""
     program: Program
+    per: tuple[str, ...] = ()
+    """The fields (or ``call``) whose values keep counts, cooldowns and lanes apart."""
+    once_per_call: bool = False
+    cooldown_s: float | None = None
+    mode: str = "parallel"
+    """``parallel``, ``single``, ``restart`` or ``queued``."""
     max_runs: int
+    """Of one lane, waiting ones included."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,22 +320,11 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Start:
-    """A rule that fires."""
+class Arrived:
+    """An event that a run waits for, or will."""
 
-    rule: Rule
-    trigger: str
-    """The id of the first of its triggers that fits."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """What an event starts; nothing of it has happened yet."""
-
-    verdicts: tuple[Verdict, ...]
-    """Of the candidates only, in the rules' order."""
-    starts: tuple[Start, ...]
-    """The rules whose runs begin, in the rules' order."""
+    id: int
+    fields: Mapping[str, FieldValue]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,7 +363,25 @@ class Run:
     attempt: int
     """Tries begun of this step."""
     tried: tuple[Tried, ...]
-    """The steps settled so far, in order."""
+    """The steps settled so far, in order; of many the last ``runs.KEPT``."""
+    lane: str = ""
+    """The values of the rule's ``per``, as JSON; ``""`` where it has none."""
+    call: str = ""
+    """The key of the call of its event; ``""`` where that has none."""
+    begun: bool = False
+    """An action was begun: its ``finally`` is owed."""
+    outcome: str = ""
+    """How its actions ended, once they have: ``done failed expired stopped restarted``."""
+    results: Mapping[str, Any] = NOTHING
+    """What its steps registered."""
+    counters: Mapping[str, int] = NOTHING
+    """The round that each ``repeat`` is in, by its path; from 1."""
+    parent: int = 0
+    """The run that waits for this branch of its ``parallel``; 0: it is no branch."""
+    mark: int = 0
+    """Events with a larger id are news to its next ``wait_for``."""
+    inbox: tuple["Arrived", ...] = ()
+    """Such events that came before it got there, and that one of its ``wait_for`` wants."""
 
     @property
     def ended(self) -> bool:
@@ -276,6 +411,8 @@ class Done:
     """The action did what it should."""
 
     detail: str = ""
+    result: Mapping[str, Any] = NOTHING
+    """What ``register`` keeps: of a command ``exit_code stdout stderr timed_out``, …"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -285,6 +422,7 @@ class TryAgain:
     reason: str
     at_once: bool = False
     """No back-off: it was not the target's word, such as a connection that was lost."""
+    result: Mapping[str, Any] = NOTHING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -292,6 +430,50 @@ class GiveUp:
     """The action failed and no further try can help."""
 
     reason: str
+    result: Mapping[str, Any] = NOTHING
 
 
 Outcome = Done | TryAgain | GiveUp
+
+Key = tuple[str, str, str]
+"""What a remembered value is found by: kind, rule (``""``: of none), name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """One value that outlives the event that made it: a row on disk."""
+
+    kind: str
+    """``state``, ``cooldown``, ``once``, ``count``, ``held`` or ``call``."""
+    rule: str
+    name: str
+    value: Any
+    """What JSON has."""
+    until: Moment | None
+    """It may be forgotten after this; None: never."""
+
+    @property
+    def key(self) -> Key:
+        """What it is found by."""
+        return self.kind, self.rule, self.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """What becomes of runs and memory: values to be written, and then to be applied."""
+
+    runs: tuple[Run, ...] = ()
+    """New ones, and those that went on or ended."""
+    kept: tuple[Kept, ...] = ()
+    forgotten: tuple[Key, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What an event starts and changes; nothing of it has happened yet."""
+
+    verdicts: tuple[Verdict, ...]
+    """Of the candidates only, in the rules' order."""
+    fired: tuple[Rule, ...]
+    """The rules of which a run begins, or takes its place in a lane, in the rules' order."""
+    changes: Changes
