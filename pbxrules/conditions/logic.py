@@ -4,7 +4,7 @@ What can't be worked out is neither true nor false: it misses whatever is wanted
 ``or`` may still hold by another part, and ``not`` never does.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pbxrules.model import Condition, Facts, Miss
@@ -65,19 +65,18 @@ def _bounded(misses: list[Miss]) -> tuple[Miss, ...]:
 # --- what stands in the YAML -----------------------------------------------------------------
 
 
-def _and(wanted: Any, path: Path, reader: "Reader") -> Iterator[Condition]:
-    if parts := tuple(reader.conditions(wanted, path)):
-        yield all_of(parts)
+def _kind(combined: Callable[[Sequence[Condition]], Condition], *, one_will_do: bool) -> "Kind":
+    def read(wanted: Any, path: Path, reader: "Reader") -> Iterator[Condition]:
+        if isinstance(wanted, list) or one_will_do:
+            parts = tuple(reader.conditions(wanted, path))
+            if parts:
+                yield combined(parts)
+
+    return read
 
 
-def _or(wanted: Any, path: Path, reader: "Reader") -> Iterator[Condition]:
-    if parts := tuple(reader.conditions(wanted, path)):
-        yield any_of(parts)
-
-
-def _not(wanted: Any, path: Path, reader: "Reader") -> Iterator[Condition]:
-    if parts := tuple(reader.conditions(wanted, path)):
-        yield none_of(parts)
-
-
-KEYS: Mapping[str, "Kind"] = {"and": _and, "or": _or, "not": _not}
+KEYS: Mapping[str, "Kind"] = {
+    "and": _kind(all_of, one_will_do=False),
+    "or": _kind(any_of, one_will_do=False),
+    "not": _kind(none_of, one_will_do=True),
+}
