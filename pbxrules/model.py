@@ -11,6 +11,9 @@ from pbxrules.errors import Location
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 """No names, shared by all that have none."""
 
+RUNS_PER_EVENT = 1_000_000
+"""A run's id is its event's id times this, plus its place from 1: no index is needed."""
+
 FieldValue = str | int | float | tuple[str, ...]
 """Text, a number (durations, in seconds) or a list of texts; an absent field has no key."""
 
@@ -38,6 +41,12 @@ class Moment:
         if self.boot == earlier.boot:
             return max(0.0, self.uptime_s - earlier.uptime_s)
         return max(0.0, self.wall_s - earlier.wall_s)
+
+    def reached(self, due: "Moment") -> bool:
+        """Whether this moment is *due* or later."""
+        if self.boot == due.boot:
+            return self.uptime_s >= due.uptime_s
+        return self.wall_s >= due.wall_s
 
     def after(self, seconds: float) -> "Moment":
         """The moment *seconds* later, in the same boot."""
@@ -284,6 +293,22 @@ class Program:
     """Of *source*: the name under which a run finds its program again."""
     zone: tzinfo = UTC
     """That of ``now`` in its templates."""
+    mode: str = "parallel"
+    """As ``Rule.mode``."""
+    waits: tuple[tuple[str, ...], ...] = ()
+    """The ``same`` of each of its ``wait_for``."""
+    state: Mapping[str, "StateDecl"] = NOTHING
+    """What it may ``set``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateDecl:
+    """One name of the rule set's state."""
+
+    first: Any
+    """Its value before anything was set, whose type it keeps."""
+    topic: str | None = None
+    """Bound to the retained message of this topic, and read-only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -321,10 +346,12 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrived:
-    """An event that a run waits for, or will."""
+    """An event that a run may want when it comes to a ``wait_for``."""
 
     id: int
     fields: Mapping[str, FieldValue]
+    wanted: tuple[str, ...]
+    """The paths of the ``wait_for`` that it satisfies."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
