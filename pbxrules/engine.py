@@ -1,7 +1,7 @@
 """Decide what an event starts: pure, and the same for the daemon and for every tool."""
 
 from pbxrules.conditions.fields import value_of
-from pbxrules.model import Decision, Event, Facts, Miss, Rule, Start, Trigger, Verdict
+from pbxrules.model import Condition, Decision, Event, Facts, Miss, Start, Trigger, Verdict
 from pbxrules.rules import RuleSet
 
 SHOWN = 200
@@ -24,17 +24,17 @@ def decide(ruleset: RuleSet, event: Event, wall_s: float) -> Decision:
     for rule_place, trigger_place in ruleset.index.candidates(event):
         if rule_place in fits:
             continue
-        trigger = ruleset.rules[rule_place].triggers[trigger_place]
+        rule = ruleset.rules[rule_place]
+        trigger = rule.triggers[trigger_place]
         missed = _first_missed(trigger, event)
-        if missed is None:
-            fits[rule_place] = trigger.id
-            because[rule_place] = []
-        else:
+        if missed is not None:
             because.setdefault(rule_place, []).append((missed,))
-    for place, trigger_id in fits.items():
-        lacking = _lacking(ruleset.rules[place], event, wall_s, trigger_id)
-        if lacking:
-            because[place] = [lacking]
+            continue
+        fits[rule_place] = trigger.id
+        because[rule_place] = []
+        if rule.condition is not None:
+            lacking = _lacking(rule.condition, event, wall_s, trigger.id)
+            because[rule_place] = [lacking] if lacking else []
     verdicts = tuple(
         Verdict(rule=ruleset.rules[place].id, matched=not missed, because=tuple(missed))
         for place, missed in sorted(because.items())
@@ -57,13 +57,10 @@ def _first_missed(trigger: Trigger, event: Event) -> Miss | None:
     return None
 
 
-def _lacking(rule: Rule, event: Event, wall_s: float, trigger: str) -> tuple[Miss, ...]:
-    """What the conditions of *rule* miss."""
-    if rule.condition is None:
-        return ()
+def _lacking(condition: Condition, event: Event, wall_s: float, trigger: str) -> tuple[Miss, ...]:
+    """What *condition* misses."""
     try:
-        facts = Facts(event=event, wall_s=wall_s, trigger=trigger)
-        return rule.condition.misses(facts, wanted=True)
+        return condition.misses(Facts(event=event, wall_s=wall_s, trigger=trigger), wanted=True)
     except Exception as exc:  # noqa: BLE001 - as of a test: such a rule does not fire, and harms none
         return (_broken("a condition", exc),)
 

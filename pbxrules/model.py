@@ -133,24 +133,25 @@ class Miss:
     """None: the field's value, which the event tells."""
 
 
-class Misses(Protocol):
-    """Looks whether something is true of some facts."""
-
-    def __call__(self, facts: Facts, /, *, wanted: bool) -> tuple[Miss, ...]:
-        """Why it is not as *wanted*: of several misses any one would do; empty if it is.
-
-        What can't be worked out is neither true nor false, and misses both.
-        """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
+class Condition(Protocol):
     """What else must hold at the moment of firing."""
 
-    says: str
-    """In words: ``and``, ``or``, ``not``, ``caller in family``, ``time night``."""
-    misses: Misses
-    parts: tuple["Condition", ...] = ()
+    __slots__ = ()
+
+    @property
+    def says(self) -> str:
+        """The condition in words: ``and``, ``or``, ``not``, ``caller in family``."""
+
+    @property
+    def parts(self) -> tuple["Condition", ...]:
+        """The conditions that it is made of."""
+
+    def misses(self, facts: Facts, *, wanted: bool) -> tuple[Miss, ...]:
+        """Why it is not as *wanted*, true or false; empty if it is.
+
+        Of several misses any one would do.  What can't be worked out is neither true nor
+        false, and misses both.
+        """
 
     def holds(self, facts: Facts) -> bool:
         """Whether it holds; False also where that can't be worked out."""

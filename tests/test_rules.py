@@ -124,7 +124,7 @@ def test_every_key_means_what_the_language_says() -> None:
     ] == [
         ("and", ["time one of night, others", "caller in family"]),
         ("or", ["trigger one of door, 2", "{{ now.hour < 7 }}"]),
-        ("not", ["extension 7"]),
+        ("and", ["not"]),
     ]
     steps = every.program.steps
     assert [one.verb for one in steps] == ["mqtt", "shell", "shell", "http", "http", "log", "log"]
