@@ -221,9 +221,8 @@ def watched(whole: Whole) -> tuple[str, ...]:
     if whole.run.ended:
         return ()
     own = subject_of(whole.event, whole.run.call)
-    if whole.run.verb == "for":
-        return (own,)
-    return tuple({own if same == SAME_CALL else "" for same in whole.program.waits})
+    subjects = {own if same == SAME_CALL else "" for same in whole.program.waits}
+    return tuple(subjects | {own}) if whole.run.verb == "for" else tuple(subjects)
 
 
 def _discard(of: Any, key: Any, item: Any) -> None:

@@ -322,6 +322,8 @@ class Rule:
     condition: Condition | None = None
     """None: it fires whenever a trigger fits."""
     program: Program
+    digest: str = ""
+    """Of all that its file says of it: it tells whether a reload changed the rule."""
     per: tuple[str, ...] = ()
     """The fields (or ``call``) whose values keep counts, cooldowns and lanes apart."""
     once_per_call: bool = False
