@@ -7,7 +7,7 @@ are ``Moves``: they are written, then applied; if they can't be written, nothing
 
 from collections import OrderedDict, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -124,14 +124,43 @@ class Memory:
 
     # --- changing ----------------------------------------------------------------------------
 
-    def apply(self, moves: Moves) -> None:
-        """Remember what was written."""
+    def apply(self, moves: Moves) -> Moves:
+        """Remember what is about to be written.
+
+        Returns what undoes it, if it can't be: of a decision only, whose runs are new or
+        remembered whole.
+        """
+        undo = self._undoing(moves)
         for key in moves.forgotten:
             self._forget(key)
         for kept in moves.kept:
             self._keep(kept)
         for whole in moves.runs:
             self._put(whole)
+        return undo
+
+    def _undoing(self, moves: Moves) -> Moves:
+        keys = (*moves.forgotten, *(kept.key for kept in moves.kept))
+        before = {key: self.value(key) for key in keys}
+        return Moves(
+            runs=tuple(self.runs.get(whole.run.id) or _unmade(whole) for whole in moves.runs),
+            kept=tuple(kept for kept in before.values() if kept is not None),
+            forgotten=tuple(key for key, kept in before.items() if kept is None),
+        )
+
+    def open(self, run_id: int, rule: str, lane: str) -> None:
+        """Know of an open run that is not remembered whole."""
+        self.lanes.setdefault((rule, lane), {})[run_id] = None
+
+    def close(self, run_id: int, rule: str, lane: str) -> None:
+        """Forget such a run: it has ended."""
+        _discard(self.lanes, (rule, lane), run_id)
+
+    def begun(self, run_id: int) -> None:
+        """A branch of this run was tried: its ``finally`` is owed."""
+        whole = self.runs.get(run_id)
+        if whole is not None and not whole.run.begun:
+            self.runs[run_id] = Whole(replace(whole.run, begun=True), whole.event, whole.program)
 
     def touch(self, whole: Whole) -> None:
         """Take a newer value of a run that is remembered whole, which nobody needs on disk."""
@@ -191,6 +220,11 @@ class Memory:
             self.runs[run.id] = whole
             for subject in subjects:
                 self._watched[subject][run.id] = None
+
+
+def _unmade(whole: Whole) -> Whole:
+    """A run that never was, for all that memory holds of it."""
+    return Whole(replace(whole.run, position=""), whole.event, whole.program)
 
 
 def fits(value: Any, state: StateDecl) -> bool:
