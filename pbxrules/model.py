@@ -11,6 +11,9 @@ from pbxrules.errors import Location
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 """No names, shared by all that have none."""
 
+RUNS_PER_EVENT = 1_000_000
+"""A run's id is its event's id times this, plus its place from 1: no index is needed."""
+
 FieldValue = str | int | float | tuple[str, ...]
 """Text, a number (durations, in seconds) or a list of texts; an absent field has no key."""
 
@@ -38,6 +41,12 @@ class Moment:
         if self.boot == earlier.boot:
             return max(0.0, self.uptime_s - earlier.uptime_s)
         return max(0.0, self.wall_s - earlier.wall_s)
+
+    def reached(self, due: "Moment") -> bool:
+        """Whether this moment is *due* or later."""
+        if self.boot == due.boot:
+            return self.uptime_s >= due.uptime_s
+        return self.wall_s >= due.wall_s
 
     def after(self, seconds: float) -> "Moment":
         """The moment *seconds* later, in the same boot."""
@@ -124,24 +133,25 @@ class Miss:
     """None: the field's value, which the event tells."""
 
 
-class Misses(Protocol):
-    """Looks whether something is true of some facts."""
-
-    def __call__(self, facts: Facts, /, *, wanted: bool) -> tuple[Miss, ...]:
-        """Why it is not as *wanted*: of several misses any one would do; empty if it is.
-
-        What can't be worked out is neither true nor false, and misses both.
-        """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
+class Condition(Protocol):
     """What else must hold at the moment of firing."""
 
-    says: str
-    """In words: ``and``, ``or``, ``not``, ``caller in family``, ``time night``."""
-    misses: Misses
-    parts: tuple["Condition", ...] = ()
+    __slots__ = ()
+
+    @property
+    def says(self) -> str:
+        """The condition in words: ``and``, ``or``, ``not``, ``caller in family``."""
+
+    @property
+    def parts(self) -> tuple["Condition", ...]:
+        """The conditions that it is made of."""
+
+    def misses(self, facts: Facts, *, wanted: bool) -> tuple[Miss, ...]:
+        """Why it is not as *wanted*, true or false; empty if it is.
+
+        Of several misses any one would do.  What can't be worked out is neither true nor
+        false, and misses both.
+        """
 
     def holds(self, facts: Facts) -> bool:
         """Whether it holds; False also where that can't be worked out."""
@@ -284,6 +294,22 @@ class Program:
     """Of *source*: the name under which a run finds its program again."""
     zone: tzinfo = UTC
     """That of ``now`` in its templates."""
+    mode: str = "parallel"
+    """As ``Rule.mode``."""
+    waits: tuple[tuple[str, ...], ...] = ()
+    """The ``same`` of each of its ``wait_for``."""
+    state: Mapping[str, "StateDecl"] = NOTHING
+    """What it may ``set``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateDecl:
+    """One name of the rule set's state."""
+
+    first: Any
+    """Its value before anything was set, whose type it keeps."""
+    topic: str | None = None
+    """Bound to the retained message of this topic, and read-only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -296,6 +322,8 @@ class Rule:
     condition: Condition | None = None
     """None: it fires whenever a trigger fits."""
     program: Program
+    digest: str = ""
+    """Of all that its file says of it: it tells whether a reload changed the rule."""
     per: tuple[str, ...] = ()
     """The fields (or ``call``) whose values keep counts, cooldowns and lanes apart."""
     once_per_call: bool = False
@@ -321,10 +349,12 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrived:
-    """An event that a run waits for, or will."""
+    """An event that a run may want when it comes to a ``wait_for``."""
 
     id: int
     fields: Mapping[str, FieldValue]
+    wanted: tuple[str, ...]
+    """The paths of the ``wait_for`` that it satisfies."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

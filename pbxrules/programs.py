@@ -4,8 +4,6 @@ The JSON is what a run keeps of its rule, so a program is made of nothing else: 
 is found after a restart goes on with the program it began with.
 """
 
-# Over 300 lines: what a step may be is checked and compiled in one pass over it.
-
 import hashlib
 import json
 import re

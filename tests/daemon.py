@@ -320,6 +320,7 @@ class Daemon:
         folder: Path,
         *,
         rules: str = RULES,
+        language: Language | None = None,
         store: Store | None = None,
         keep: Keep | None = None,
         clock: Clock | None = None,
@@ -330,10 +331,13 @@ class Daemon:
 
         Args:
             folder: For the rules and the store; give it again and it is a restart.
+            rules: The text of its one rule file.
+            language: That of the configuration; else one without any.
             store: In place of SQLite's in *folder*.
         """
         self.folder = folder
         self._rules = rules
+        self._language = language or _language()
         self._given_store = store
         self._keep = keep or Keep()
         self.clock = clock or HandClock()
@@ -345,7 +349,7 @@ class Daemon:
     async def __aenter__(self) -> Self:
         rules_file = self.folder / "rules.yaml"
         rules_file.write_text(self._rules, "utf-8")
-        snapshot = loading.load([rules_file], _language())
+        snapshot = loading.load([rules_file], self._language)
         loop = asyncio.get_running_loop()
         self.store = self._given_store or SqliteStore(
             self.folder / "state",

@@ -28,8 +28,8 @@ NOW = Moment(boot="boot-a", uptime_s=1000.0, wall_s=1_795_000_000.0)
 PATIENCE_S = 20.0
 MISSED = (
     (Miss("trunk", "t"),),
-    (Miss("time", "night", "Tue 14:05"),),
-    (Miss("{{ a }} fails: division by zero"), Miss("{{ b }}", found="false")),
+    (Miss("caller", "ü"),),
+    (Miss("time", "night", "Tue 14:05"), Miss("{{ a }} fails"), Miss("{{ b }}", found="false")),
 )
 SOURCE = {"rule": "r", "expires": "60s", "variables": {}, "actions": [{"log": "{{ caller }} ☎"}]}
 

@@ -415,7 +415,10 @@ def state(tmp_path: Path) -> Path:
 def test_events_shows_what_came_what_fired_and_what_became_of_it(state: Path) -> None:
     shown = works("events", "--state", state).splitlines()
     came = "2026-11-18T12:26:40.000+00:00 ring caller=☎ 030\\n"
-    miss = "       - other: trunk is absent, wanted t; caller is ☎ 030\\n, wanted ü"
+    miss = (
+        "       - other: trunk is absent, wanted t; caller is ☎ 030\\n, wanted ü;"
+        " one of these would do: time is Tue 14:05, wanted night; {{ a }} fails; {{ b }} is false"
+    )
     assert shown == [
         f"     1 {came}",
         miss,

@@ -1,6 +1,7 @@
 """Conditions: which hold of which event at which moment, and what is said where they do not."""
 
 import json
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pbxrules.conditions.leaves import leaf
-from pbxrules.conditions.logic import MOST, all_of, any_of, none_of
+from pbxrules.conditions.leaves import Leaf
+from pbxrules.conditions.logic import MOST, And, Not, Or
 from pbxrules.conditions.reading import kinds
 from pbxrules.engine import decide, words
 from pbxrules.model import Condition, Event, Facts, Miss
@@ -235,18 +236,23 @@ def test_a_tree_of_conditions_can_be_walked() -> None:
 # --- The laws of logic ------------------------------------------------------------------------
 
 
-def constant(value: bool | None) -> Condition:
+@dataclass(frozen=True)
+class Constant(Leaf):
     """A condition that is true, false, or can't be worked out."""
 
-    def holds(_: Facts) -> bool:
-        if value is None:
+    value: bool | None
+
+    @property
+    def says(self) -> str:
+        return str(self.value)
+
+    def is_true(self, _: Facts) -> bool:
+        if self.value is None:
             raise RenderError("no")
-        return value
+        return self.value
 
-    def miss(_: Facts, /, *, wanted: bool) -> Miss:
-        return Miss(str(value), str(wanted))
-
-    return leaf(str(value), holds, miss)
+    def miss(self, _: Facts, *, wanted: bool) -> Miss:
+        return Miss(self.says, str(wanted))
 
 
 Tree = bool | None | tuple[str, list["Tree"]]
@@ -261,9 +267,10 @@ TREES: st.SearchStrategy[Any] = st.recursive(
 
 def made(tree: Tree) -> Condition:
     if not isinstance(tree, tuple):
-        return constant(tree)
+        return Constant(tree)
     word, parts = tree
-    return {"and": all_of, "or": any_of, "not": none_of}[word]([made(part) for part in parts])
+    kind: dict[str, type[And | Or | Not]] = {"and": And, "or": Or, "not": Not}
+    return kind[word](tuple(made(part) for part in parts))
 
 
 def worked_out(tree: Tree) -> bool | None:
@@ -305,15 +312,15 @@ def test_of_many_alternatives_some_are_told_and_the_rest_counted() -> None:
 
 
 def test_a_condition_that_breaks_says_so_and_does_not_hold() -> None:
-    def broken(seen: Facts) -> bool:
-        raise ZeroDivisionError(seen.trigger)
+    @dataclass(frozen=True)
+    class Broken(Constant):
+        def is_true(self, facts: Facts) -> bool:
+            raise ZeroDivisionError(facts.trigger)
 
-    def miss(_: Facts, /, *, wanted: bool) -> Miss:
-        return Miss("x", str(wanted))
-
-    for one in (leaf("x", broken, miss), none_of([leaf("x", broken, miss)])):
+    broken = Broken(value=None)
+    for one in (broken, Not((broken,))):
         assert not one.holds(facts())
-        assert one.misses(facts(), wanted=True) == (Miss("x breaks: ZeroDivisionError('door')"),)
+        assert one.misses(facts(), wanted=True) == (Miss("None breaks: ZeroDivisionError('door')"),)
 
 
 # --- What is kept of a miss -------------------------------------------------------------------
@@ -348,7 +355,7 @@ def test_the_words_of_conditions_are_those_that_the_schema_lists() -> None:
 # --- Whole rules ------------------------------------------------------------------------------
 
 
-def test_a_rule_sees_the_conditions_of_its_own_file_only_and_names_of_all() -> None:
+def test_the_times_and_groups_of_one_file_serve_all_files() -> None:
     first = rule("{event: ring}\n  conditions: {time: night}")
     second = rule("{event: ring}\n  conditions: {not: {time: night}}").replace("id: r", "id: s")
     rules = ruleset(first, second, FILE)

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from pbxrules import cli, config, loading, shipped
+from pbxrules.conditions.reading import kinds
 from pbxrules.language import NOT_YET
 from pbxrules.schema import Schema
 from pbxrules.yamlsource import read
@@ -121,6 +122,13 @@ def test_the_readme_names_every_action_and_event_of_this_release() -> None:
 
     assert not [verb for verb in language.verbs if f"`{verb}:" not in README]
     assert not [event for event in language.events if event not in README]
+
+
+def test_the_readme_names_every_word_of_conditions_and_every_key_of_times() -> None:
+    times = loading.language().rules_schema.document["$defs"]["time"]["properties"]
+
+    assert not [word for word in kinds() if f"`{word}: " not in README]
+    assert not [key for key in times if f"`{key}`" not in README]
 
 
 def test_every_command_has_an_example_in_its_help() -> None:

@@ -122,11 +122,15 @@ def test_what_can_not_be_worked_out_keeps_nothing_else_from_holding() -> None:
 
 
 def test_promise_6_a_condition_that_breaks_harms_no_other_rule() -> None:
-    def broken(facts: Facts, /, *, wanted: bool) -> tuple[Miss, ...]:
-        raise ZeroDivisionError(facts.trigger, wanted)
+    class Broken(Condition):
+        says = "x"
+        parts = ()
+
+        def misses(self, facts: Facts, *, wanted: bool) -> tuple[Miss, ...]:
+            raise ZeroDivisionError(facts.trigger, wanted)
 
     rules = rules_of("{caller: 7}", "{caller: 7}")
-    object.__setattr__(rules.rules[0], "condition", Condition(says="x", misses=broken))
+    object.__setattr__(rules.rules[0], "condition", Broken())
     told = event(caller="7")
     decision = decided(rules, told)
     assert [start.rule.id for start in decision.starts] == ["r1"]

@@ -13,10 +13,11 @@ import pytest
 from pbxrules import loading
 from pbxrules.errors import ReportError, StoreError
 from pbxrules.intake import Receipt
+from pbxrules.model import Delivery
 from pbxrules.store import Accepted, Store
 from pbxrules.store.pruning import KEEP_REFUSED, Keep
 from pbxrules.store.sqlite import SqliteStore
-from tests.daemon import Daemon, HandClock, MemoryStore, report, status
+from tests.daemon import NOON, Daemon, HandClock, MemoryStore, report, status
 from tests.reports import OTHER_EVENTS
 
 Fate = Receipt | StoreError
@@ -598,6 +599,49 @@ def test_promise_2_what_was_owed_at_the_end_is_done_at_the_next_start(tmp_path: 
 
     asyncio.run(first_life())
     assert asyncio.run(second_life()) == ["log"]
+
+
+CONDITIONAL = """
+times: {morning: {before: 12:00}, evening: {after: 18:00}}
+rules:
+  - id: told
+    triggers: [{event: bye}, {id: rings, event: ring, extension: 102}, {event: answer}]
+    conditions: {time: morning}
+    actions: [log: "{{ trigger.id }} {{ rule.id }} {{ now }} {{ now.weekday }}"]
+"""
+NEARLY_TWELVE = NOON.after(-402)  # the 18th of November 2026, 11:59:58 in Berlin
+BERLIN = loading.language(timezone="Europe/Berlin")
+
+
+def test_conditions_see_the_clock_at_the_match(tmp_path: Path) -> None:
+    async def scenario() -> list[tuple[str, ...]]:
+        clock = HandClock(NEARLY_TWELVE)
+        fates: list[Fate] = []
+        async with Daemon(tmp_path, rules=CONDITIONAL, language=BERLIN, clock=clock) as daemon:
+            for number in range(3):
+                daemon.intake.accept(report(callid=str(number), ext={"extid": "102"}), fates.append)
+                clock.go_on(1)
+            await daemon.written()
+        return [fate.rules for fate in fates if isinstance(fate, Receipt)]
+
+    assert asyncio.run(scenario()) == [("told",), ("told",), ()]
+
+
+def test_a_run_knows_its_trigger_and_its_moment_after_a_restart(tmp_path: Path) -> None:
+    async def life(clock: HandClock, *, first: bool) -> list[Delivery]:
+        async with Daemon(tmp_path, rules=CONDITIONAL, language=BERLIN, clock=clock) as daemon:
+            if first:
+                daemon.recorder.per_rule = 0  # nothing gets its turn
+                daemon.intake.accept(RING, lambda _: None)
+                await daemon.written()
+                return daemon.recorder.deliveries
+            return await daemon.performed()
+
+    clock = HandClock(NEARLY_TWELVE.after(-3600))
+    assert asyncio.run(life(clock, first=True)) == []
+    clock.go_on(30)
+    (delivery,) = asyncio.run(life(clock, first=False))
+    assert delivery.args == {"text": "rings told 2026-11-18T11:00:28+01:00 wed"}
 
 
 def test_the_store_is_told_all_that_is_known(tmp_path: Path) -> None:

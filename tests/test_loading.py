@@ -183,6 +183,14 @@ def test_a_folder_of_schemas_that_is_not_there_is_told(tmp_path: Path) -> None:
     assert lines == ["none: unreadable: there is no such folder"]
 
 
+def test_the_zone_is_that_of_the_configuration_else_the_machines(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    assert str(loading.language().zone) == "Asia/Tokyo"
+    assert str(loading.language(timezone="Europe/Berlin").zone) == "Europe/Berlin"
+
+
 # --- Programs of runs ----------------------------------------------------------------------------
 
 

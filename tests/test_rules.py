@@ -124,7 +124,7 @@ def test_every_key_means_what_the_language_says() -> None:
     ] == [
         ("and", ["time one of night, others", "caller in family"]),
         ("or", ["trigger one of door, 2", "{{ now.hour < 7 }}"]),
-        ("not", ["extension 7"]),
+        ("and", ["not"]),
     ]
     steps = every.program.steps
     assert [one.verb for one in steps] == ["mqtt", "shell", "shell", "http", "http", "log", "log"]
@@ -304,6 +304,44 @@ def test_a_program_keeps_the_variables_it_uses_and_no_others() -> None:
     text = rule(actions="[{log: '{{ vars.site }}'}]")
     assert program(text).source["variables"] == {"site": "hq"}
     assert program(rule()).source["variables"] == {}
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        pytest.param("hall", "hall", id="a text"),
+        pytest.param("0101", "0101", id="digits that are no number"),
+        pytest.param("5", 5, id="a number"),
+        pytest.param("1.50", 1.5, id="a fraction"),
+        pytest.param("true", True, id="true"),
+        pytest.param("null", None, id="null"),
+        pytest.param("[1, two, [3]]", [1, "two", [3]], id="a list"),
+        pytest.param("{101: a, b: {c: 1}}", {"101": "a", "b": {"c": 1}}, id="a map"),
+        pytest.param("'{{ caller }}'", "{{ caller }}", id="what looks like a template"),
+    ],
+)
+def test_a_variable_keeps_its_kind(written: str, kept: Any) -> None:
+    text = rule(actions="[{mqtt: {topic: t, payload: ['{{ vars.x }}']}}]")
+    text = text.replace("  triggers", f"  variables: {{x: {written}}}\n  triggers")
+    (mqtt,) = filled_in(text)
+    assert mqtt["payload"] == [kept]
+    assert type(mqtt["payload"][0]) is type(kept)
+
+
+def test_a_variable_that_the_call_names_is_there() -> None:
+    text = asking("'{{ vars[callee] == \"yes\" }}'", log="{{ vars[caller] }}")
+    text = text.replace("  triggers", "  variables: {a: one, b: 'yes'}\n  triggers")
+    assert filled_in(text, caller="a", callee="b") == [{"text": "one"}]
+    assert filled_in(text, caller="site") == [{"text": "hq"}]
+    assert fires(text, caller="a", callee="b")
+    assert not fires(text, caller="a", callee="a")
+    again = programs.program(json.loads(json.dumps(program(text).source)), LANGUAGE)
+    assert args_of(again, 0, {"caller": "b"}) == {"text": "yes"}
+
+
+def test_variables_that_are_wrong_make_no_second_problem_of_conditions() -> None:
+    text = asking("'{{ vars.x == 1 }}'").replace("  triggers", "  variables: 5\n  triggers")
+    assert told(text) == ["a.yaml:3:14: wrong-type: 5 is not a mapping"]
 
 
 def test_a_secret_stays_a_name_in_what_is_stored() -> None:

@@ -264,6 +264,14 @@ def delivered(run: Run, of: Program, now: Moment = BEGAN, **fields: Any) -> Deli
     )
 
 
+def test_templates_see_the_trigger_and_the_moment_at_which_they_are_filled_in() -> None:
+    of = program(rule(actions="[{log: '{{ trigger.id }} {{ rule.id }} {{ now.timestamp }}'}]"))
+    for seconds in (0, 5):
+        filled = runs.delivery(begun(of), of, event(), secrets={}, store_id="s", now=after(seconds))
+        assert isinstance(filled, Delivery)
+        assert filled.args == {"text": f"door r {int(BEGAN.wall_s) + seconds}"}
+
+
 def test_a_delivery_has_its_templates_filled_in() -> None:
     made = delivered(begun(), TWO_STEPS, after(20), caller="030")
     assert isinstance(made, Delivery)

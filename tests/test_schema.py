@@ -1,6 +1,7 @@
 """JSON Schemas: two validators and one verdict, words for each mistake, nothing fetched."""
 
 import copy
+import importlib
 import json
 import runpy
 import socket
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 
 import pbxrules
 from pbxrules import loading, schema, shipped
+from pbxrules.conditions.reading import kinds
 from pbxrules.language import NOT_YET
 from pbxrules.rules import RuleSet
 from pbxrules.schema import EventSchema, Mismatch, Schema, event_schemas, shown
@@ -26,7 +28,10 @@ from pbxrules.yamlsource import read
 ROOT = Path(__file__).parents[1]
 SCHEMAS = shipped.folder("schemas")
 FILES = sorted(SCHEMAS.rglob("*.schema.json"))
-VERBS = [path.name.removesuffix(".schema.json") for path in (SCHEMAS / "parts/actions").iterdir()]
+VERBS, CONDITIONS = (
+    [path.name.removesuffix(".schema.json") for path in (SCHEMAS / "parts" / kind).iterdir()]
+    for kind in ("actions", "conditions")
+)
 
 
 def names(paths: list[Path]) -> list[str]:
@@ -42,7 +47,7 @@ def document(path: Path | str) -> Any:
 
 def test_there_are_schemas_for_rules_configuration_and_each_event() -> None:
     assert {"rules.schema.json", "config.schema.json", "events/ring.schema.json"} <= {*names(FILES)}
-    assert len(FILES) == 2 + 8 + 2 + len(VERBS)
+    assert len(FILES) == 2 + 8 + 2 + len(VERBS) + len(CONDITIONS)
 
 
 @pytest.mark.parametrize("name", names(FILES))
@@ -140,15 +145,26 @@ def test_each_schema_of_an_action_says_what_its_arguments_are() -> None:
             assert Schema(part).is_valid(example)
 
 
-@pytest.mark.parametrize(
-    ("module", "file", "part"),
-    [("fields", "rules.schema.json", "operators"), ("times", "parts/times.schema.json", "time")],
-)
-def test_a_condition_has_a_schema_and_a_test(module: str, file: str, part: str) -> None:
-    modules = (Path(pbxrules.__file__).parent / "conditions").glob("[!_]*")
-    assert {path.stem for path in modules} == {"fields", "times"}, "add its name above"
-    assert document(file)["$defs"][part]
-    assert (Path(__file__).parent / f"test_{module}.py").is_file()
+@pytest.mark.parametrize("kind", CONDITIONS)
+def test_a_condition_has_a_module_an_example_and_an_example_rule(kind: str) -> None:
+    part = document(f"parts/conditions/{kind}.schema.json")
+    words = part.get("properties", {}).keys()
+    module = importlib.import_module(f"pbxrules.conditions.{kind}")
+    assert getattr(module, "KEYS", {}).keys() == words
+    shown = [path.read_text("utf-8") for path in loading.rule_files(shipped.folder("rules"))]
+    assert not [word for word in words if not any(f"{word}:" in text for text in shown)]
+    schema = {**document("rules.schema.json"), "$ref": "#/$defs/condition"}
+    for example in part["examples"]:
+        assert Schema({name: schema[name] for name in ("$defs", "$ref")}).is_valid(example)
+
+
+def test_each_module_that_gives_words_of_conditions_has_a_schema() -> None:
+    assert {kind.__module__.rpartition(".")[2] for kind in kinds().values()} <= set(CONDITIONS)
+    assert kinds().keys() == {
+        word
+        for kind in CONDITIONS
+        for word in document(f"parts/conditions/{kind}.schema.json").get("properties", {})
+    }
 
 
 def examples() -> RuleSet:
@@ -171,10 +187,26 @@ RULES = [
 ] + [
     {
         "groups": {"family": ["+49", 7]},
+        "times": {
+            "night": {"after": "22:00", "before": "06:00", "timezone": "Europe/Berlin"},
+            "others": {
+                "any": [{"weekdays": ["mon", "sat..sun"]}, {"days": [1, "-3..-1"]}],
+                "months": "nov..feb", "years": 2026, "dates": ["12-24..12-26"],
+            },
+        },
         "rules": [
             {
                 "id": "r", "alias": "x", "description": "d", "enabled": True, "variables": {"v": 1},
-                "triggers": [{"event": "ring", "caller": {"in": ["1"], "not": {"exists": True}}}],
+                "conditions": [
+                    {"time": ["night"], "caller": {"in": ["1"]}, "trigger": ["door", 2]},
+                    {"or": [{"not": {"time": "night"}}, {"and": ["{{ true }}"]}]},
+                    {"not": [{"trigger": 1}]},
+                    "{{ true }}",
+                ],
+                "triggers": [
+                    {"event": "ring", "caller": {"in": ["1"], "not": {"exists": True}}},
+                    {"id": "door", "event": "bye"},
+                ],
                 "expires": "never",
                 "actions": [
                     {"mqtt": {"topic": "t", "qos": 1, "retain": True}, "timeout": "5s"},
@@ -225,7 +257,8 @@ WORDS = TEXT | st.sampled_from(
 )
 KEYS = [
     "rules", "groups", "id", "in", "not", "exists", "mqtt", "log", "shell", "topic", "url", "level",
-    "secrets", "file", "env", "ca", "for", "mode", "a b", "x",
+    "secrets", "file", "env", "ca", "for", "mode", "a b", "x", "times", "after", "any", "weekdays",
+    "conditions", "and", "or", "time", "trigger",
 ]  # fmt: skip
 VALUES = st.recursive(
     st.none()

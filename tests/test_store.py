@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 
 from pbxrules import store as contract
 from pbxrules.errors import StoreError
-from pbxrules.model import Moment, Run, Tried
+from pbxrules.model import Miss, Moment, Run, Tried
 from pbxrules.store import (
     Accepted,
     Advanced,
@@ -926,6 +926,43 @@ def test_each_version_is_reached_from_each_one_before_it(tmp_path: Path) -> None
             assert kept.store.open_runs() == [short(run(1))]
         with contextlib.closing(connected(folder)) as db:
             assert db.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
+
+
+def test_what_the_first_version_wrote_is_read_after_the_migration(tmp_path: Path) -> None:
+    """Its verdicts had pairs of texts; its runs did not know their trigger."""
+    with sqlite(tmp_path) as kept:
+        kept.write(accepted(1, run(1)))
+    verdicts = '[["rule-1",true,[]],["other",false,[["trunk","t"],["caller","ü"]]]]'
+    with contextlib.closing(connected(tmp_path / "state")) as db:
+        db.execute("ALTER TABLE runs DROP COLUMN trigger_id")
+        db.execute("UPDATE events SET verdicts = ?", (verdicts,))
+        db.execute("PRAGMA user_version = 1")
+        db.commit()
+    with sqlite(tmp_path) as kept:
+        (loaded,) = kept.loaded()
+        assert loaded.run == run(1, trigger="")
+        with reading.opened(tmp_path / "state" / "pbxrules.db") as db:
+            (record,) = reading.events(db)
+        assert record.verdicts[1].because == ((Miss("trunk", "t"),), (Miss("caller", "ü"),))
+
+
+@pytest.mark.parametrize(
+    ("version", "says"),
+    [
+        pytest.param(1, "an older pbxrules wrote it: start 'pbxrules serve' once", id="older"),
+        pytest.param(len(MIGRATIONS) + 1, "a newer pbxrules wrote it", id="newer"),
+    ],
+)
+def test_a_store_of_another_version_is_not_read_by_commands(
+    version: int, says: str, tmp_path: Path
+) -> None:
+    with sqlite(tmp_path):
+        pass
+    with contextlib.closing(connected(tmp_path / "state")) as db:
+        db.execute(f"PRAGMA user_version = {version}")
+    path = tmp_path / "state" / "pbxrules.db"
+    with pytest.raises(StoreError, match=f"^{path}: {says}"), reading.opened(path):
+        raise AssertionError
 
 
 def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:

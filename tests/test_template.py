@@ -6,14 +6,18 @@ import json
 import subprocess
 import sys
 from dataclasses import dataclass
+from datetime import UTC
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from pbxrules.template import (
     FILTERS,
+    INSTANT,
     TESTS,
     Context,
+    Instant,
     Names,
     RenderError,
     Scope,
@@ -31,7 +35,9 @@ NAMES = Names(
         {"event", "caller", "callee", "extension", "extensions", "duration", "trunk", "zero"}
     ),
     members={
+        "now": frozenset(INSTANT),
         "rule": frozenset({"id"}),
+        "trigger": frozenset({"id"}),
         "vars": frozenset(
             {"lamps", "room", "wild", "option", "none", "empty", "list", "odd", "bad"}
         ),
@@ -41,6 +47,7 @@ NAMES = Names(
         "body": None,
         "outcome": frozenset(),
     },
+    later=frozenset({"call"}),
 )
 SCOPE = Scope(
     fields={
@@ -55,7 +62,9 @@ SCOPE = Scope(
     }),
     secrets={"ntfy": "tk/1?", "dash": "-rf"},
     extras={
-        "rule": {"id": "r1"}, "state": {"missed": 3, "armed": None},
+        "rule": {"id": "r1"}, "trigger": {"id": "door"},
+        "now": Instant(1_795_525_509.9, ZoneInfo("Europe/Berlin")),
+        "state": {"missed": 3, "armed": None},
         "light": {"exit_code": 1, "stdout": "{{ 7*7 }}"}, "body": {"a": [{"b": 1.5}]},
         "outcome": "done",
     },
@@ -154,6 +163,21 @@ def rows(*table: tuple[Any, ...]) -> list[Any]:
         ("a registered result", "{{ light.exit_code }}", 1),
         ("a result with any members", "{{ body.a[0].b }}", 1.5),
         ("the rule's id", "{{ rule.id }}", "r1"),
+        ("the trigger's id", "{{ trigger.id }}", "door"),
+        ("the time is text by ISO 8601", "{{ now }}", "2026-11-24T14:05:09+01:00"),
+        ("in text, too", "at {{ now }}", "at 2026-11-24T14:05:09+01:00"),
+        ("and in a list", "{{ [now] }}", ["2026-11-24T14:05:09+01:00"]),
+        ("and as JSON", "{{ now | to_json }}", '"2026-11-24T14:05:09+01:00"'),
+        ("and as the filter has it", "{{ now | string }}", "2026-11-24T14:05:09+01:00"),
+        ("a part of the time", "{{ now.hour }}", 14),
+        ("a part of it in brackets", "{{ now['weekday'] }}", "tue"),
+        ("parts of it in a text", "{{ now.day }}.{{ now.month }}. {{ now.time }}",
+            "24.11. 14:05:09"),
+        ("a part of a part is null", "{{ now.hour.x }}", None),
+        ("a time has no entries", "{{ now[caller] }}", Fails("a time has no entry by text")),
+        ("a time is no text", "{{ now + 'x' }}", Fails("a time + text")),
+        ("nor has it characters", "{{ now[:4] }}", Fails("a time can't be cut")),
+        ("nor a length", "{{ now | length }}", Fails("not a time")),
         ("a name without members", "{{ outcome }}", "done"),
         ("the rule's own state", "{{ state.missed + 1 }}", 4),
         ("a secret as it is", "Bearer {{ secret.ntfy }}", "Bearer tk/1?"),
@@ -161,7 +185,7 @@ def rows(*table: tuple[Any, ...]) -> list[Any]:
         ("what a command printed is no template", "{{ light.stdout }}", "{{ 7*7 }}"),
         ("a number too long for Python passes as it came", "{{ payload.big }}", 10**400),
     ),
-)
+)  # fmt: skip
 def test_values(source: str, expected: Any) -> None:
     check(source, VALUE, SCOPE, expected)
 
@@ -201,6 +225,11 @@ def test_values(source: str, expected: Any) -> None:
         ("unequal", "{{ caller != callee }}", True),
         ("two absent ones are equal", "{{ callee == trunk }}", True),
         ("numbers are in order", "{{ duration > 9 }}", True),
+        ("a time of the day is text, in order", "{{ '14:00' <= now.time < '14:30' }}", True),
+        ("a day of the week in a list", "{{ now.weekday in ['sat', 'sun'] }}", False),
+        ("the time is the time", "{{ now == now }}", True),
+        ("the time is no text", "{{ now == '2026-11-24T14:05:09+01:00' }}", False),
+        ("times have no order", "{{ now < now }}", Fails("a time < a time")),
         ("texts are in order", "{{ 'a' < 'b' }}", True),
         ("comparisons chain", "{{ 1 < duration <= 12 }}", True),
         ("a chain that breaks", "{{ 1 < duration < 12 < 'x' }}", False),
@@ -281,6 +310,8 @@ def test_operators_filters_and_tests(source: str, expected: Any) -> None:
         ("what 'or' gives is encoded", "{{ callee or 'a/b' }}", "a%2Fb"),
         ("a secret is encoded", "x/{{ secret.ntfy }}", "x/tk%2F1?"),
         ("a number is its digits", "n/{{ duration }}", "n/12"),
+        ("the time has no levels", "at/{{ now }}/{{ trigger.id }}",
+            "at/2026-11-24T14:05:09%2B01:00/door"),
         ("an absent field fails", "calls/{{ callee }}", Fails("callee is absent")),
         ("an absent member fails", "x/{{ payload.no.id }}", Fails("payload.no is absent")),
         ("a missing entry fails", "x/{{ vars.lamps[caller] }}",
@@ -342,6 +373,8 @@ def test_hostile_callers_in_topics(caller: str, expected: Any) -> None:
         ("vars go in as they are", "http://h/{{ vars.list[0] }}", "", "http://h/a/b"),
         ("but not what no URL has", "http://h/{{ vars.bad }}", "", Fails("' ' can't stand")),
         ("a secret is encoded", "http://h/{{ secret.ntfy }}", "", "http://h/tk%2F1%3F"),
+        ("the time is encoded", "http://h/?at={{ now }}", "",
+         "http://h/?at=2026-11-24T14%3A05%3A09%2B01%3A00"),
         ("an absent field fails", "http://h/{{ callee }}", "", Fails("callee is absent")),
         ("an empty segment fails", "http://h/{{ caller }}/x", "", Fails("segment")),
         ("an empty last segment fails", "http://h/a/{{ caller }}", "", Fails("segment")),
@@ -397,6 +430,17 @@ def test_arguments(source: str, caller: str, expected: Any) -> None:
         ("the length of what is absent", "{{ callee | length > 2 }}", False),
         ("a text is no condition", "{{ caller }}", Fails("gives text, not true or false")),
         ("a number is none", "{{ duration }}", Fails("gives a number, not true or false")),
+        ("the time is none", "{{ now }}", Fails("gives a time, not true or false")),
+        ("a list is none", "{{ extensions }}", Fails("gives a list, not true or false")),
+        ("a map is none", "{{ trigger }}", Fails("gives a map, not true or false")),
+        (
+            "what 'or' gives is one only if it is true or false",
+            "{{ caller or true }}",
+            Fails("gives text"),
+        ),
+        ("the trigger's id", "{{ trigger.id == 'door' }}", True),
+        ("the hour", "{{ 8 <= now.hour < 18 }}", True),
+        ("a division by zero fails", "{{ 1 / 0 == 1 }}", Fails("division by zero")),
     ),
 )
 def test_conditions(source: str, expected: Any) -> None:
@@ -405,21 +449,63 @@ def test_conditions(source: str, expected: Any) -> None:
 
 @pytest.mark.parametrize(
     ("source", "caller", "expected"),
-    [
-        ("{{ caller }}", "{{ 7*7 }}", "{{ 7*7 }}"),
-        ("{{ caller }}", "1e5", "1e5"),
-        ("{{ caller }}", "\x00", "\x00"),
-        ("<{{ caller }}>", "{{ secret.ntfy }}", "<{{ secret.ntfy }}>"),
-        ("{{ caller }}", "x" * 70_000, Fails("64 KiB")),
-        ("<{{ caller }}>", "x" * 65_535, Fails("64 KiB")),
-        ("{{ caller + caller }}", "x" * 40_000, Fails("64 KiB")),
-        ("{{ caller | replace('x', caller) }}", "x" * 60_000, Fails("64 KiB")),
-        ("{{ [caller, caller] | join(caller) }}", "x" * 30_000, Fails("64 KiB")),
-        ("{{ [caller, caller] }}", "x" * 40_000, Fails("64 KiB")),
-        ("{{ caller | urlencode }}", "/" * 30_000, Fails("64 KiB")),
-        ("{{ {'a': caller} | to_json }}", "\x00" * 20_000, Fails("64 KiB")),
-    ],
+    rows(
+        ("a template is a text like any", "{{ caller == '{{ 7*7 }}' }}", "{{ 7*7 }}", True),
+        ("and is not worked out", "{{ caller == '49' }}", "{{ 7*7 }}", False),
+        ("the word true is no truth", "{{ caller }}", "true", Fails("gives text")),
+        ("nor equal to it", "{{ caller == true }}", "true", False),
+        ("an expression is a text", "{{ caller == '1' }}", "1 or 1 == 1", False),
+        ("digits are no number", "{{ caller == 112 }}", "112", False),
+        ("a number is made of them", "{{ caller | int == 112 }}", "112", True),
+        ("but not of other digits", "{{ caller | int == 3 }}", "\u0663", Fails("is no number")),
+        ("nor of nan", "{{ caller | float > 0 }}", "nan", Fails("is no number")),
+        ("nor of what is too large", "{{ caller | int > 0 }}", "9" * 5_000, Fails("no number")),
+        ("a quote ends nothing", "{{ caller == 'a' }}", "' or 'a' == 'a", False),
+        ("a path is a text", "{{ '..' in caller }}", "../../etc", True),
+        ("NUL is a character", "{{ caller | length == 1 }}", "\0", True),
+        ("as is half a character", "{{ caller == '\ud800' }}", "\ud800", True),
+        ("an emoji is one", "{{ caller | length == 1 }}", "\U0001f4de", True),
+        ("an empty caller is none", "{{ caller == '' and caller != none }}", "", True),
+        ("70,000 characters are compared", "{{ caller == 'x' }}", "x" * 70_000, False),
+        ("and counted", "{{ caller | length > 65536 }}", "x" * 70_000, True),
+        ("but not joined", "{{ caller + caller == '' }}", "x" * 40_000, Fails("64 KiB")),
+        ("no pattern is read", "{{ caller == '.*' or caller == '*' }}", "101", False),
+    ),
 )
+def test_hostile_callers_in_conditions(source: str, caller: str, expected: Any) -> None:
+    check(source, CONDITION, scope(caller=caller), expected)
+
+
+@pytest.mark.parametrize(
+    ("source", "caller", "expected"),
+    rows(
+        ("a template is a text", "{{ caller }}", "{{ 7*7 }}", "{{ 7*7 }}"),
+        ("half a template is a text", "{{ caller }}", "}} {{", "}} {{"),
+        ("a block is a text", "{{ caller }}", "{% raw %}", "{% raw %}"),
+        ("a number is a text", "{{ caller }}", "1e5", "1e5"),
+        ("JSON is a text", "{{ caller }}", '{"a": 1}', '{"a": 1}'),
+        ("a command is a text", "{{ caller }}", "$(touch x)", "$(touch x)"),
+        ("a path is a text", "{{ caller }}", "../..", "../.."),
+        ("what is dialled is a text", "{{ caller }}", "*97#", "*97#"),
+        ("NUL stays", "{{ caller }}", "\x00", "\x00"),
+        ("half a character stays", "{{ caller }}", "\ud800", "\ud800"),
+        ("a line break stays", "{{ caller }}", "a\r\nb", "a\r\nb"),
+        ("a secret's name is a text", "<{{ caller }}>", "{{ secret.ntfy }}",
+         "<{{ secret.ntfy }}>"),
+        ("70,000 characters fail", "{{ caller }}", "x" * 70_000, Fails("64 KiB")),
+        ("65,536 characters with two fail", "<{{ caller }}>", "x" * 65_535, Fails("64 KiB")),
+        ("65,534 with two do not", "<{{ caller }}>", "x" * 65_534, f"<{'x' * 65_534}>"),
+        ("a sum too long fails", "{{ caller + caller }}", "x" * 40_000, Fails("64 KiB")),
+        ("what replaces itself fails", "{{ caller | replace('x', caller) }}", "x" * 60_000,
+         Fails("64 KiB")),
+        ("what joins itself fails", "{{ [caller, caller] | join(caller) }}", "x" * 30_000,
+         Fails("64 KiB")),
+        ("a list too long fails", "{{ [caller, caller] }}", "x" * 40_000, Fails("64 KiB")),
+        ("what is encoded is bounded", "{{ caller | urlencode }}", "/" * 30_000, Fails("64 KiB")),
+        ("as is what is escaped", "{{ {'a': caller} | to_json }}", "\x00" * 20_000,
+         Fails("64 KiB")),
+    ),
+)  # fmt: skip
 def test_hostile_callers_as_values(source: str, caller: str, expected: Any) -> None:
     check(source, VALUE, scope(caller=caller), expected)
 
@@ -429,7 +515,11 @@ def test_hostile_callers_as_values(source: str, caller: str, expected: Any) -> N
     rows(
         ("an unknown name", "a {{ caler }}", VALUE, 5, "did you mean 'caller'?"),
         ("a word without quotes", "{{ ON }}", VALUE, 3, "a text stands in quotes: 'ON'"),
-        ("a name of the future", "{{ call.answered }}", VALUE, 3, "no name that templates"),
+        ("a name of a later release", "{{ call.answered }}", VALUE, 3, "not in this release yet"),
+        ("a member of the time", "{{ now.hours }}", VALUE, 7, "did you mean 'hour'?"),
+        ("a method of the time", "{{ now.isoformat }}", VALUE, 7, "'now' has no 'isoformat'"),
+        ("the time as a call", "{{ now() }}", VALUE, 3, "write 'now'"),
+        ("a member of the trigger", "{{ trigger.event }}", VALUE, 11, "it has id"),
         ("an unknown member", "{{ vars.lmps }}", VALUE, 8, "did you mean 'lamps'?"),
         ("in brackets, too", "{{ light['exit'] }}", VALUE, 0, "'light' has no 'exit'"),
         ("an unknown field of all", "{{ fields.caler }}", VALUE, 10, "did you mean 'caller'?"),
@@ -528,15 +618,20 @@ def test_all_problems_are_told_at_once_in_order() -> None:
 
 @pytest.mark.parametrize(
     ("source", "uses", "is_literal"),
-    [
-        ("ON", set(), True),
-        ("ON {# vars.room #}", set(), True),
-        ("{{ 'ON' }}", set(), False),
-        ("{{ caller }}{{ caller }}", {"caller"}, False),
-        ("{{ vars.lamps[extension] }}", {"vars.lamps", "extension"}, False),
-        ("{{ vars[caller] }}", {"vars", "caller"}, False),
-        ("{{ payload.call.id }} {{ secret['ntfy'] }}", {"payload.call", "secret.ntfy"}, False),
-    ],
+    rows(
+        ("a text uses nothing", "ON", set(), True),
+        ("nor does a comment", "ON {# vars.room #}", set(), True),
+        ("nor a text in braces", "{{ 'ON' }}", set(), False),
+        ("a field, once", "{{ caller }}{{ caller }}", {"caller"}, False),
+        ("a table and its key", "{{ vars.lamps[extension] }}", {"vars.lamps", "extension"}, False),
+        ("a table that a call names", "{{ vars[caller] }}", {"vars", "caller"}, False),
+        (
+            "the first member alone",
+            "{{ payload.call.id }} {{ secret['ntfy'] }}",
+            {"payload.call", "secret.ntfy"},
+            False,
+        ),
+    ),
 )
 def test_uses(source: str, uses: set[str], is_literal: bool) -> None:
     template = compile_template(source, VALUE, NAMES)
@@ -551,6 +646,54 @@ def test_names_decide_what_is_there() -> None:
         compile_template("{{ call.answerd }}", CONDITION, more)
     with pytest.raises(TemplateError, match="'vars' is no name"):
         compile_template("{{ vars.room }}", VALUE, more)
+
+
+@pytest.mark.parametrize("name", INSTANT)
+def test_each_member_of_the_time_is_as_its_example_says(name: str) -> None:
+    check(f"{{{{ now.{name} }}}}", VALUE, SCOPE, INSTANT[name].example)
+
+
+@pytest.mark.parametrize(
+    ("wall_s", "zone", "expected"),
+    rows(
+        ("before the clocks change", 1_774_745_999.999, "Europe/Berlin",
+         "2026-03-29T01:59:59+01:00"),
+        ("after they did", 1_774_746_000.0, "Europe/Berlin", "2026-03-29T03:00:00+02:00"),
+        ("the first time in autumn", 1_792_888_200.0, "Europe/Berlin",
+         "2026-10-25T02:30:00+02:00"),
+        ("the second time", 1_792_891_800.0, "Europe/Berlin", "2026-10-25T02:30:00+01:00"),
+        ("half an hour off", 1_795_525_509.0, "Asia/Kolkata", "2026-11-24T18:35:09+05:30"),
+        ("a clock that was never set", 0.0, "Europe/Berlin", "1970-01-01T01:00:00+01:00"),
+    ),
+)  # fmt: skip
+def test_the_time_is_told_by_the_clock_of_its_zone(wall_s: float, zone: str, expected: str) -> None:
+    moment = Instant(wall_s, ZoneInfo(zone))
+    assert str(moment) == expected
+    assert compile_template("{{ now }}", TEXT, NAMES).render(Scope(extras={"now": moment})) == (
+        expected
+    )
+
+
+def test_no_text_of_a_call_is_asked_of_the_time() -> None:
+    """``now[x]`` is no way to Python's attributes."""
+    template = compile_template("{{ now[caller] }}", TEXT, NAMES)
+    for caller in ("hour", "__class__", "zone", "local"):
+        with pytest.raises(RenderError, match="a time has no entry by text"):
+            template.render(scope(caller=caller))
+    assert Instant(0, UTC) == Instant(0, UTC)
+
+
+def test_members_of_the_payload_are_checked_as_far_as_they_are_written() -> None:
+    names = Names(fields=frozenset({"caller"}), payload={"a": {"b": {}}, "any": None})
+    for good in ("a", "a.b", "a['b']", "any.x.y", "a[caller].x", "a[0].x", "a[:1].x"):
+        compile_template(f"{{{{ payload.{good} }}}}", TEXT, names)
+    for wrong, word in (("c", "c"), ("a.c", "c"), ("a.c.d", "c"), ("a.b.c", "c")):
+        source = f"{{{{ payload.{wrong} }}}}"
+        with pytest.raises(TemplateError) as caught:
+            compile_template(source, TEXT, names)
+        (problem,) = caught.value.problems
+        assert problem.code == "unknown-member"
+        assert source[problem.offset :].startswith(word)
 
 
 def test_texts_of_vars_are_not_marked_outside() -> None:

@@ -1,6 +1,7 @@
 """Whatever a call says: it changes no destination, reaches nothing, and fails in one way only."""
 
 import time
+from datetime import UTC
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -12,6 +13,7 @@ from pbxrules.template import (
     FILTERS,
     TESTS,
     Context,
+    Instant,
     Names,
     RenderError,
     Scope,
@@ -23,7 +25,7 @@ from pbxrules.template import (
 
 NAMES = Names(
     fields=frozenset({"caller", "duration", "extensions"}),
-    members={"vars": None, "secret": None, "state": None, "result": None},
+    members={"vars": None, "secret": None, "state": None, "result": None, "now": None},
 )
 TOPICS = [
     "calls/{{ caller }}/ring",
@@ -48,7 +50,8 @@ CALLERS = st.one_of(
 )
 ATOMS = st.sampled_from(
     ["caller", "duration", "extensions", "vars.room", "vars", "payload.a", "state.x", "secret.y",
-     "result", "'a'", "''", "1", "0", "2.5", "true", "none", "[]", "{}", "nope", "1e300", "-1"]
+     "result", "now", "now.hour", "now.nothing", "'a'", "''", "1", "0", "2.5", "true", "none",
+     "[]", "{}", "nope", "1e300", "-1"]
 )  # fmt: skip
 CONTEXTS = st.sampled_from(Context)
 JSON = st.recursive(
@@ -64,7 +67,7 @@ def scope(caller: str, **extras: Any) -> Scope:
         payload={"a": caller},
         vars=rule_vars({"room": "hall/lamp"}),
         secrets={"y": caller},
-        extras={"state": {"x": caller}, **extras},
+        extras={"state": {"x": caller}, "now": Instant(1e9, UTC), **extras},
     )
 
 
@@ -221,6 +224,10 @@ def problems(source: str, context: Context) -> tuple[TemplateProblem, ...]:
         "caller[:1].__class__",
         "fields.__class__",
         "fields['__class__']",
+        "now.__class__",
+        "now.zone.key",
+        "now.local",
+        "now['wall_s']",
     ],
 )
 @pytest.mark.parametrize("context", [Context.VALUE, Context.TEXT])

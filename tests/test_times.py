@@ -26,7 +26,6 @@ from pbxrules.conditions.times import OTHER_WORDS, Time, TimeError, TimeProblem,
 from pbxrules.conditions.times.compiling import KEYS
 from pbxrules.conditions.times.days import DAY_KEYS
 from pbxrules.conditions.times.hours import WANTED
-from pbxrules.programs import as_written
 from pbxrules.schema import Schema
 from pbxrules.yamlsource import read
 
@@ -48,7 +47,7 @@ def written(text: str) -> Any:
     """The value of a text in YAML, as times get it."""
     document = read(text, file="t.yaml")
     assert not document.problems
-    return as_written(document.value, document, ())
+    return document.as_written(document.value, ())
 
 
 def at(text: str, zone: Any = BERLIN) -> float:

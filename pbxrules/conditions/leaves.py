@@ -1,40 +1,46 @@
 """Conditions that have no parts: one look at the facts, and its words."""
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Sequence
 
 from pbxrules.model import Condition, Facts, Miss
 from pbxrules.template import RenderError
 
 SHOWN = 160
-"""Characters of a miss in words: it is stored with the event."""
+"""Characters of a template in a miss: it is stored with the event."""
 
 
-class ToldMiss(Protocol):
-    """Puts a miss into words."""
+class Leaf(Condition):
+    """A condition that is true or false by itself.
 
-    def __call__(self, facts: Facts, /, *, wanted: bool) -> Miss:
-        """What was found where the condition should be as *wanted*, and is not."""
-
-
-def leaf(says: str, holds: Callable[[Facts], bool], miss: ToldMiss) -> Condition:
-    """The condition that *holds* decides and *miss* puts into words.
-
-    Where *holds* raises it is neither true nor false, and the miss says why.
+    Where looking raises, it is neither, and the miss says why.
     """
 
-    def misses(facts: Facts, *, wanted: bool) -> tuple[Miss, ...]:
+    __slots__ = ()
+
+    @property
+    def parts(self) -> tuple[Condition, ...]:
+        """None."""
+        return ()
+
+    def is_true(self, facts: Facts) -> bool:
+        """Whether it is true.  May raise anything."""
+        raise NotImplementedError
+
+    def miss(self, facts: Facts, *, wanted: bool) -> Miss:
+        """What was found instead, where it should be as *wanted* and is not."""
+        raise NotImplementedError
+
+    def misses(self, facts: Facts, *, wanted: bool) -> tuple[Miss, ...]:
+        """Why it is not as *wanted*; empty if it is."""
         try:
-            return () if holds(facts) is wanted else (miss(facts, wanted=wanted),)
+            return () if self.is_true(facts) is wanted else (self.miss(facts, wanted=wanted),)
         except RenderError as exc:
-            return (Miss(f"{says} fails: {exc}"),)
+            return (Miss(f"{self.says} fails: {exc}"),)
         except Exception as exc:  # noqa: BLE001 - a defect in one condition keeps no rule from its call
-            return (Miss(f"{says} breaks: {exc!r}"[: 2 * SHOWN]),)
-
-    return Condition(says=says, misses=misses)
+            return (Miss(f"{self.says} breaks: {exc!r}"[: 2 * SHOWN]),)
 
 
-def one_of(names: list[str]) -> str:
+def one_of(names: Sequence[str]) -> str:
     """What is wanted where any of *names* would do."""
     return names[0] if len(names) == 1 else f"one of {', '.join(names)}"
 

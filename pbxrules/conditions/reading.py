@@ -3,13 +3,14 @@
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
 
 from pbxrules import conditions
 from pbxrules.conditions import logic, template
 from pbxrules.conditions.fields import FieldTestError, field_test, value_of
-from pbxrules.conditions.leaves import in_words, leaf
+from pbxrules.conditions.leaves import Leaf, in_words
 from pbxrules.conditions.times import Time
 from pbxrules.errors import Fault, did_you_mean
 from pbxrules.language import CONDITION_HINTS, Language
@@ -91,7 +92,8 @@ class Reader:
 
     def _trigger(self, trigger: Mapping[str, Any], path: Path, place: str) -> Trigger:
         self.faults += self.language.late(trigger, path, "trigger")
-        fields = [name for name in trigger if name not in self.language.words["trigger"]]
+        beside = self.language.words["trigger"]
+        fields = [name for name in trigger if name not in beside]
         tests = [
             test
             for name in fields
@@ -137,7 +139,7 @@ class Reader:
             yield from kind(wanted, path, self)
             return
         for test in self._tests(word, wanted, path, "condition"):
-            yield _of_field(test)
+            yield OfField(test)
 
     # --- field tests -------------------------------------------------------------------------
 
@@ -183,12 +185,24 @@ class Reader:
                 self.faults.append(fault)
 
 
-def _of_field(test: FieldTest) -> Condition:
-    def miss(_: Facts, *, wanted: bool) -> Miss:
-        return Miss(test.field, in_words(test.wanted, so=wanted))
+@dataclass(frozen=True, slots=True)
+class OfField(Leaf):
+    """Holds if a field is as its test wants it."""
 
-    says = f"{test.field} {test.wanted}"
-    return leaf(says, lambda facts: test.holds(value_of(facts.event, test.field)), miss)
+    test: FieldTest
+
+    @property
+    def says(self) -> str:
+        """The field, and what is wanted."""
+        return f"{self.test.field} {self.test.wanted}"
+
+    def is_true(self, facts: Facts) -> bool:
+        """Whether the test holds."""
+        return self.test.holds(value_of(facts.event, self.test.field))
+
+    def miss(self, _: Facts, *, wanted: bool) -> Miss:
+        """The field, and what is wanted; its value is the event's to tell."""
+        return Miss(self.test.field, in_words(self.test.wanted, so=wanted))
 
 
 def _test_faults(name: str, wanted: Any, path: Path, language: Language) -> Iterator[Fault]:

@@ -1,15 +1,19 @@
 """A condition that is a template: true or false, and anything else does not hold."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import tzinfo
 from typing import TYPE_CHECKING, Any
 
-from pbxrules.conditions.leaves import SHOWN, leaf
+from pbxrules.conditions.leaves import SHOWN, Leaf
 from pbxrules.model import Condition, Facts, Miss
 from pbxrules.schema import Path
 from pbxrules.template import (
     Context,
     Instant,
+    RuleVars,
     Scope,
+    Template,
     TemplateError,
     compile_template,
     rule_vars,
@@ -21,33 +25,51 @@ if TYPE_CHECKING:
     from pbxrules.conditions.reading import Reader
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ByTemplate(Leaf):
+    """Holds if a template gives true."""
+
+    says: str
+    template: Template
+    variables: RuleVars
+    rule: str
+    zone: tzinfo
+
+    def is_true(self, facts: Facts) -> bool:
+        """Whether it gives true.
+
+        Raises:
+            RenderError: It gives anything but true or false, or nothing.
+        """
+        extras: dict[str, Any] = {
+            "rule": {"id": self.rule},
+            "trigger": {"id": facts.trigger},
+            "now": Instant(facts.wall_s, self.zone),
+        }
+        fields, payload = facts.event.fields, facts.event.payload
+        scope = Scope(fields=fields, payload=payload, vars=self.variables, extras=extras)
+        return bool(self.template.render(scope))
+
+    def miss(self, _: Facts, *, wanted: bool) -> Miss:
+        """The template, and what it gave."""
+        return Miss(self.says, found="false") if wanted else Miss(self.says, "false", "true")
+
+
 def read(source: str, path: Path, reader: "Reader") -> Iterator[Condition]:
-    """The condition that the template *source* is true."""
+    """The condition that the template *source* gives true."""
     try:
         template = compile_template(source, Context.CONDITION, reader.names)
     except TemplateError as exc:
         reader.faults += [template_fault(problem, path) for problem in exc.problems]
         return
     used = variables_used(template.uses, reader.variables)
-    variables = rule_vars({name: reader.variables[name] for name in used})
-    rule, zone = {"id": reader.rule}, reader.language.zone
-
-    def holds(facts: Facts) -> bool:
-        extras: dict[str, Any] = {
-            "rule": rule,
-            "trigger": {"id": facts.trigger},
-            "now": Instant(facts.wall_s, zone),
-        }
-        event = facts.event
-        scope = Scope(fields=event.fields, payload=event.payload, vars=variables, extras=extras)
-        return bool(template.render(scope))
-
-    shown = _shown(source)
-
-    def miss(_: Facts, *, wanted: bool) -> Miss:
-        return Miss(shown, found="false") if wanted else Miss(shown, "false", "true")
-
-    yield leaf(shown, holds, miss)
+    yield ByTemplate(
+        says=_shown(source),
+        template=template,
+        variables=rule_vars({name: reader.variables[name] for name in used}),
+        rule=reader.rule,
+        zone=reader.language.zone,
+    )
 
 
 def _shown(source: str) -> str:

@@ -1,15 +1,36 @@
 """``trigger: ID``: by which of its triggers the rule fires."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pbxrules.conditions.leaves import in_words, leaf, one_of
+from pbxrules.conditions.leaves import Leaf, in_words, one_of
 from pbxrules.errors import Fault, did_you_mean
 from pbxrules.model import Condition, Facts, Miss
 from pbxrules.schema import Path
 
 if TYPE_CHECKING:
     from pbxrules.conditions.reading import Kind, Reader
+
+
+@dataclass(frozen=True, slots=True)
+class ByTrigger(Leaf):
+    """Holds if one of these triggers fits."""
+
+    ids: tuple[str, ...]
+
+    @property
+    def says(self) -> str:
+        """Its word and the ids."""
+        return f"trigger {one_of(self.ids)}"
+
+    def is_true(self, facts: Facts) -> bool:
+        """Whether it is one of them."""
+        return facts.trigger in self.ids
+
+    def miss(self, facts: Facts, *, wanted: bool) -> Miss:
+        """The trigger that fits instead."""
+        return Miss("trigger", in_words(one_of(self.ids), so=wanted), facts.trigger)
 
 
 def _read(wanted: Any, path: Path, reader: "Reader") -> Iterator[Condition]:
@@ -23,13 +44,7 @@ def _read(wanted: Any, path: Path, reader: "Reader") -> Iterator[Condition]:
             hint = did_you_mean(name, known) or f"it has {', '.join(known)}"
             message = f"the rule has no trigger '{name}'"
             reader.faults.append(Fault(at, "unknown-trigger", message, hint))
-    ids = frozenset(listed)
-    words = one_of(listed)
-
-    def miss(facts: Facts, *, wanted: bool) -> Miss:
-        return Miss("trigger", in_words(words, so=wanted), facts.trigger)
-
-    yield leaf(f"trigger {words}", lambda facts: facts.trigger in ids, miss)
+    yield ByTrigger(tuple(listed))
 
 
 KEYS: Mapping[str, "Kind"] = {"trigger": _read}

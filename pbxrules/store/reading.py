@@ -15,6 +15,7 @@ from urllib.parse import quote
 from pbxrules.errors import StoreError, ValueProblem
 from pbxrules.model import Event, Kept, Moment, Run, Verdict
 from pbxrules.store import RUNS_PER_EVENT, LoadedRun, OpenRun, SeenEvent, rows
+from pbxrules.store.migrations import MIGRATIONS
 
 MAX_IDS = 1_000
 """Of one statement: SQLite takes no more than 32,766 values."""
@@ -25,18 +26,30 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
     """The store at *path*, for reading only.
 
     Raises:
-        StoreError: There is none, or it can't be read.
+        StoreError: There is none, it is of another version, or it can't be read.
     """
     try:
         db = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=5)
     except sqlite3.Error as exc:
         raise StoreError(f"{path}: {exc}") from exc
     try:
+        _check_version(path, db)
         yield db
     except sqlite3.Error as exc:
         raise StoreError(f"{path}: {exc}") from exc
     finally:
         db.close()
+
+
+def _check_version(path: Path, db: sqlite3.Connection) -> None:
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    if 0 < version < len(MIGRATIONS):
+        raise StoreError(
+            f"{path}: an older pbxrules wrote it: start 'pbxrules serve' once, and it is brought"
+            " up to date"
+        )
+    if version > len(MIGRATIONS):
+        raise StoreError(f"{path}: a newer pbxrules wrote it: read it with that one")
 
 
 def _boots(db: sqlite3.Connection) -> dict[int, str]:

@@ -1,0 +1,329 @@
+"""What is remembered between events: values by key, and the runs that events can touch.
+
+``Memory`` is what stands on disk, and changes only by ``apply``.  Whoever decides works on
+a ``Draft``: memory as it would be, which nobody else sees.  What a draft holds in the end
+are ``Moves``: they are written, then applied; if they can't be written, nothing happened.
+"""
+
+from collections import OrderedDict, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from pbxrules.model import (
+    RUNS_PER_EVENT,
+    Changes,
+    Event,
+    Kept,
+    Key,
+    Moment,
+    Program,
+    Run,
+    StateDecl,
+)
+
+MAX_OF_RULE = 100_000
+MAX_KEPT = 500_000
+"""Remembered values of one rule, and in all; beyond it the oldest go, and are counted."""
+Lane = tuple[str, str]
+"""A rule, and the values of its ``per``."""
+TIMED = frozenset({"for", "lane", "delay", "wait_for", "join"})
+"""Words in place of a verb: runs that wait for something else than an action's turn."""
+SAME_CALL = ("call",)
+FOR_OLD = 2
+"""Old values that go with each new one, so that their number falls without a sweep."""
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A run with what its next step needs."""
+
+    run: Run
+    event: Event
+    program: Program
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moves:
+    """Changes, with the runs whole."""
+
+    runs: tuple[Whole, ...] = ()
+    kept: tuple[Kept, ...] = ()
+    forgotten: tuple[Key, ...] = ()
+
+    @property
+    def changes(self) -> Changes:
+        """What of it is written."""
+        return Changes(
+            runs=tuple(whole.run for whole in self.runs),
+            kept=self.kept,
+            forgotten=self.forgotten,
+        )
+
+
+class Memory:
+    """What is remembered now."""
+
+    def __init__(self, kept: Iterable[Kept] = (), runs: Iterable[Whole] = ()) -> None:
+        self._kept: defaultdict[tuple[str, str], OrderedDict[str, Kept]] = defaultdict(OrderedDict)
+        """By kind and rule, then by name, in order of their last change."""
+        self._count = 0
+        self.dropped = 0
+        """Values that went because there were too many."""
+        self.runs: dict[int, Whole] = {}
+        """Open runs that events or time may touch; the others are only in ``lanes``."""
+        self.lanes: dict[Lane, dict[int, None]] = {}
+        """The open runs of each lane, the first one first."""
+        self._watched: defaultdict[str, dict[int, None]] = defaultdict(dict)
+        """Runs that watch for events of a subject (see ``subject_of``); ``""``: for any."""
+        self.queued: defaultdict[Lane, dict[int, None]] = defaultdict(dict)
+        """Those of them that wait for another one to end."""
+        self._branches: defaultdict[int, dict[int, None]] = defaultdict(dict)
+        """The open branches of each run at a ``parallel``."""
+        self.branches_of_event: defaultdict[int, dict[int, None]] = defaultdict(dict)
+        """The same, by their event."""
+        self.held: defaultdict[str, dict[str, Kept]] = defaultdict(dict)
+        """Rules whose ``for`` waits or fired for a subject, by that subject."""
+        for value in kept:
+            self._keep(value)
+        for whole in runs:
+            self._put(whole)
+
+    # --- reading -----------------------------------------------------------------------------
+
+    def value(self, key: Key) -> Kept | None:
+        """The value that is remembered under *key*."""
+        kind, rule, name = key
+        values = self._kept.get((kind, rule))
+        return None if values is None else values.get(name)
+
+    def state(self, declared: Mapping[str, StateDecl]) -> dict[str, Any]:
+        """The values of the *declared* names of the rule set's state."""
+        values = self._kept.get(("state", ""), {})
+        return {
+            name: values[name].value
+            if name in values and fits(values[name].value, state)
+            else state.first
+            for name, state in declared.items()
+        }
+
+    def watching(self, subject: str) -> Sequence[int]:
+        """The runs that watch for an event of *subject*, the oldest first."""
+        found = [*self._watched.get("", ()), *(self._watched.get(subject, ()) if subject else ())]
+        return sorted(set(found))
+
+    def branches(self, parent: int) -> Sequence[int]:
+        """The open branches of a run."""
+        return tuple(self._branches.get(parent, ()))
+
+    def all_kept(self) -> Iterator[Kept]:
+        """Every value."""
+        for values in self._kept.values():
+            yield from values.values()
+
+    # --- changing ----------------------------------------------------------------------------
+
+    def apply(self, moves: Moves) -> None:
+        """Remember what was written."""
+        for key in moves.forgotten:
+            self._forget(key)
+        for kept in moves.kept:
+            self._keep(kept)
+        for whole in moves.runs:
+            self._put(whole)
+
+    def touch(self, whole: Whole) -> None:
+        """Take a newer value of a run that is remembered whole, which nobody needs on disk."""
+        if whole.run.id in self.runs:
+            self.runs[whole.run.id] = whole
+
+    def outdated(self, kind: str, rule: str, now: Moment) -> Iterator[Key]:
+        """The oldest values of a kind and rule that need not be remembered: old, or too many."""
+        values = self._kept.get((kind, rule), {})
+        for place, (name, kept) in enumerate(values.items()):
+            too_many = len(values) - place >= MAX_OF_RULE or self._count - place >= MAX_KEPT
+            if not too_many and (kept.until is None or not now.reached(kept.until)):
+                return
+            self.dropped += too_many
+            yield kind, rule, name
+
+    def _keep(self, kept: Kept) -> None:
+        values = self._kept[kept.kind, kept.rule]
+        self._count += kept.name not in values
+        values[kept.name] = kept
+        values.move_to_end(kept.name)
+        if kept.kind == "held":
+            self.held[kept.name][kept.rule] = kept
+
+    def _forget(self, key: Key) -> None:
+        kind, rule, name = key
+        values = self._kept.get((kind, rule))
+        if values is None or values.pop(name, None) is None:
+            return
+        self._count -= 1
+        if not values:
+            del self._kept[kind, rule]
+        if kind == "held":
+            _discard(self.held, name, rule)
+
+    def _put(self, whole: Whole) -> None:
+        run = whole.run
+        lane = run.rule, run.lane
+        subjects = watched(whole)
+        before = self.runs.pop(run.id, None)
+        for subject in () if before is None else watched(before):
+            _discard(self._watched, subject, run.id)
+        _discard(self.queued, lane, run.id)
+        if run.ended:
+            _discard(self.lanes, lane, run.id)
+            _discard(self._branches, run.parent, run.id)
+            _discard(self.branches_of_event, run.event_id, run.id)
+            return
+        if run.verb == "lane":
+            self.queued[lane][run.id] = None
+        if run.parent:
+            self._branches[run.parent][run.id] = None
+            self.branches_of_event[run.event_id][run.id] = None
+        elif run.verb != "for":  # has not begun
+            self.lanes.setdefault(lane, {})[run.id] = None
+        if touchable(whole):
+            self.runs[run.id] = whole
+            for subject in subjects:
+                self._watched[subject][run.id] = None
+
+
+def fits(value: Any, state: StateDecl) -> bool:
+    """Whether *value* is of the type that a name of the state keeps."""
+    if state.topic is not None:
+        return value is None or isinstance(value, str)
+    number = (int, float)
+    if isinstance(state.first, number) and not isinstance(state.first, bool):
+        return isinstance(value, number) and not isinstance(value, bool)
+    return type(value) is type(state.first)
+
+
+def subject_of(event: Event, call: str) -> str:
+    """What events of the same subject are about: a call, or an extension; else ``""``."""
+    if event.kind == "extension_status":
+        return f"extension/{event.fields.get('pbx', '')}/{event.fields.get('extension', '')}"
+    return f"call/{call}" if call else ""
+
+
+def touchable(whole: Whole) -> bool:
+    """Whether events, time or a newer match may change an open run."""
+    program = whole.program
+    return whole.run.verb in TIMED or bool(program.waits) or program.mode == "restart"
+
+
+def watched(whole: Whole) -> tuple[str, ...]:
+    """The subjects of whose events a run wants to know."""
+    if whole.run.ended:
+        return ()
+    own = subject_of(whole.event, whole.run.call)
+    subjects = {own if same == SAME_CALL else "" for same in whole.program.waits}
+    return tuple(subjects | {own}) if whole.run.verb == "for" else tuple(subjects)
+
+
+def _discard(of: Any, key: Any, item: Any) -> None:
+    """Take *item* out of the dict at *key*, and that with it if it is empty."""
+    inner = of.get(key)
+    if inner is not None:
+        inner.pop(item, None)
+        if not inner:
+            del of[key]
+
+
+class Draft:
+    """Memory as one decision would have it."""
+
+    def __init__(self, memory: Memory, now: Moment) -> None:
+        self.memory = memory
+        self.now = now
+        self._runs: dict[int, Whole] = {}
+        self._kept: dict[Key, Kept | None] = {}
+        self._lanes: dict[Lane, dict[int, bool]] = {}
+        """Of each lane, the runs that came or are open still, and those that ended."""
+
+    # --- values ------------------------------------------------------------------------------
+
+    def value(self, kind: str, rule: str, name: str) -> Any:
+        """What is remembered and not too old; None if nothing is."""
+        key = kind, rule, name
+        kept = self._kept[key] if key in self._kept else self.memory.value(key)
+        if kept is None or (kept.until is not None and self.now.reached(kept.until)):
+            return None
+        return kept.value
+
+    def until(self, kind: str, rule: str, name: str) -> Moment | None:
+        """When a value that is remembered will be forgotten."""
+        key = kind, rule, name
+        kept = self._kept[key] if key in self._kept else self.memory.value(key)
+        return None if kept is None else kept.until
+
+    def keep(self, kind: str, rule: str, name: str, value: Any, until: Moment | None) -> None:
+        """Remember a value."""
+        if self.memory.value((kind, rule, name)) is None and kind != "state":
+            for key in islice(self.memory.outdated(kind, rule, self.now), FOR_OLD):
+                self._kept.setdefault(key, None)
+        kept = Kept(kind=kind, rule=rule, name=name, value=value, until=until)
+        self._kept[kept.key] = kept
+
+    def forget(self, kind: str, rule: str, name: str) -> None:
+        """Forget a value."""
+        self._kept[kind, rule, name] = None
+
+    # --- runs --------------------------------------------------------------------------------
+
+    def whole(self, run_id: int) -> Whole | None:
+        """A run that is open, if it is one that events or time may touch."""
+        found = self._runs.get(run_id) or self.memory.runs.get(run_id)
+        return None if found is None or found.run.ended else found
+
+    def put(self, whole: Whole) -> None:
+        """Take a new run, or what became of one."""
+        run = whole.run
+        if not run.parent and run.verb != "for":
+            self._lanes.setdefault((run.rule, run.lane), {})[run.id] = not run.ended
+        self._runs[run.id] = whole
+
+    def lane(self, rule: str, lane: str) -> list[int]:
+        """The open runs of a lane, the first one first."""
+        changed = self._lanes.get((rule, lane), {})
+        ids = dict.fromkeys([*self.memory.lanes.get((rule, lane), ()), *changed])
+        return [id_ for id_ in ids if changed.get(id_, True)]
+
+    def lane_size(self, rule: str, lane: str) -> int:
+        """How many open runs a lane has; quick, where it has thousands."""
+        before = self.memory.lanes.get((rule, lane), {})
+        changed = self._lanes.get((rule, lane))
+        if changed is None:
+            return len(before)
+        return len(before) + sum(open_ - (id_ in before) for id_, open_ in changed.items())
+
+    def queues(self, rule: str, lane: str) -> bool:
+        """Whether a run of a lane waits for another one to end."""
+        mine = (w.run for w in self._runs.values() if w.run.verb == "lane" and not w.run.ended)
+        key = rule, lane
+        return key in self.memory.queued or any((run.rule, run.lane) == key for run in mine)
+
+    def free_branch(self, event_id: int, first: int) -> int:
+        """An id behind those of all open branches of an event's runs, which begin at *first*."""
+        new = [w.run.id for w in self._runs.values() if w.run.parent and not w.run.ended]
+        open_ = [id_ for id_ in new if id_ // RUNS_PER_EVENT == event_id]
+        open_ += self.memory.branches_of_event.get(event_id, ())
+        return max(open_, default=event_id * RUNS_PER_EVENT + first) + 1
+
+    def branches(self, parent: int) -> list[int]:
+        """The open branches of a run."""
+        new = [id_ for id_, whole in self._runs.items() if whole.run.parent == parent]
+        of = dict.fromkeys([*self.memory.branches(parent), *new])
+        return [id_ for id_ in of if id_ not in self._runs or not self._runs[id_].run.ended]
+
+    def moves(self) -> Moves:
+        """All that it changes."""
+        return Moves(
+            runs=tuple(self._runs.values()),
+            kept=tuple(kept for kept in self._kept.values() if kept is not None),
+            forgotten=tuple(key for key, kept in self._kept.items() if kept is None),
+        )
