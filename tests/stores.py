@@ -9,9 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from pbxrules.errors import StoreError, ValueProblem
-from pbxrules.model import Event, Miss, Moment, Run, Tried, Verdict
+from pbxrules.model import Changes, Event, Miss, Moment, Run, Tried, Verdict
+from pbxrules.model import Kept as Value
 from pbxrules.pbx.openvox import as_sent
-from pbxrules.store import RUNS_PER_EVENT, Accepted, Change, LoadedRun, Refused, Store
+from pbxrules.store import (
+    RUNS_PER_EVENT,
+    Accepted,
+    Advanced,
+    Change,
+    LoadedRun,
+    Refused,
+    Store,
+)
 from pbxrules.store.pruning import Keep
 from pbxrules.store.sqlite import SqliteStore
 
@@ -113,6 +122,7 @@ def accepted(number: int, *runs: Run, size: int = 0, at: Moment = NOW, **changes
     made = Accepted(
         id=number,
         event=Event(fields=fields, payload=as_sent(sent)),
+        call=f"call-{number}",
         body=sent,
         digest=b"%016d" % number,
         subject=None,
@@ -122,10 +132,18 @@ def accepted(number: int, *runs: Run, size: int = 0, at: Moment = NOW, **changes
             *(Verdict(rule=one.rule, matched=True) for one in runs),
             Verdict(rule="other", matched=False, because=MISSED),
         ),
-        runs=runs,
+        changes=Changes(runs=runs),
         programs=(("digest", SOURCE),) if runs else (),
     )
     return replace(made, **changes)
+
+
+def advanced(*runs: Run) -> Advanced:
+    return Advanced(changes=Changes(runs=runs))
+
+
+def value(name: str, kept: Any, *, until: Moment | None = None, **changes: Any) -> Value:
+    return replace(Value(kind="state", rule="", name=name, value=kept, until=until), **changes)
 
 
 def refused(number: int, *, at: Moment = NOW) -> Refused:

@@ -51,6 +51,7 @@ from tests.stores import (
     Loop,
     Told,
     accepted,
+    advanced,
     ended,
     refused,
     run,
@@ -119,8 +120,8 @@ def opened(kind: Kind, tmp_path: Path) -> Open:
 def short(owed: Run) -> OpenRun:
     """What ``open_runs`` tells of a run."""
     return OpenRun(
-        id=owed.id, rule=owed.rule, verb=owed.verb, due=owed.due,
-        expires_s=owed.expires_s, next_try=owed.next_try,
+        id=owed.id, rule=owed.rule, lane=owed.lane, call=owed.call, parent=owed.parent,
+        verb=owed.verb, due=owed.due, expires_s=owed.expires_s, next_try=owed.next_try,
     )  # fmt: skip
 
 
@@ -150,7 +151,7 @@ def test_what_was_put_and_settled_is_there_after_reopening(opened: Open) -> None
     one, two = run(1, 1, expires_s=None), run(1, 2)
     event = accepted(1, one, two)
     with opened() as kept:
-        kept.write(event, SeenAgain(event_id=1, at=later), Advanced(run=tried_again(two, later)))
+        kept.write(event, SeenAgain(event_id=1, at=later), advanced(tried_again(two, later)))
         own = kept.store.id
     with opened() as kept:
         assert kept.store.id == own
@@ -159,15 +160,15 @@ def test_what_was_put_and_settled_is_there_after_reopening(opened: Open) -> None
         again = tried_again(two, later)
         assert kept.store.open_runs() == [short(one), short(again)]
         assert kept.loaded() == [
-            LoadedRun(run=one, event=event.event, source=SOURCE),
-            LoadedRun(run=again, event=event.event, source=SOURCE),
+            LoadedRun(run=one, event=event.event, call=event.call, source=SOURCE),
+            LoadedRun(run=again, event=event.event, call=event.call, source=SOURCE),
         ]
 
 
 def test_a_run_that_has_ended_is_owed_no_more(opened: Open) -> None:
     one, two = run(1, 1), run(1, 2)
     with opened() as kept:
-        kept.write(accepted(1, one, two), Advanced(run=ended(one)))
+        kept.write(accepted(1, one, two), advanced(ended(one)))
         assert kept.store.open_runs() == [short(two)]
     with opened() as kept:
         assert kept.store.open_runs() == [short(two)]
@@ -181,7 +182,7 @@ def test_a_run_steps_on_to_another_verb(opened: Open) -> None:
         expires_s=None, attempt=2, tried=(done,),
     )  # fmt: skip
     with opened() as kept:
-        kept.write(accepted(1, first), Advanced(run=second))
+        kept.write(accepted(1, first), advanced(second))
     with opened() as kept:
         assert [each.run for each in kept.loaded()] == [second]
 
@@ -218,7 +219,7 @@ def test_closing_commits_what_was_put(opened: Open) -> None:
     with opened() as kept:
         for number in range(1, 400):
             kept.put(accepted(number, run(number)))
-        kept.put(Advanced(run=ended(run(7))))
+        kept.put(advanced(ended(run(7))))
     with opened() as kept:
         assert len(kept.store.open_runs()) == 398
 
@@ -306,7 +307,7 @@ def test_what_is_told_is_there_already(opened: Open) -> None:
 def test_nobody_need_be_told(opened: Open) -> None:
     with opened() as kept:
         kept.store.put(accepted(1, run(1)))
-        kept.store.put(Advanced(run=ended(run(1))))
+        kept.store.put(advanced(ended(run(1))))
         kept.store.put(refused(1))
         kept.settle()
         assert kept.store.next_event_id == 1, "the loop counts on by itself"
@@ -322,11 +323,11 @@ def test_the_last_of_several_outcomes_of_one_run_is_the_one_that_counts(opened: 
     with opened() as kept:
         kept.put(accepted(1, owed))
         for step in steps[1:]:
-            kept.put(Advanced(run=step))
+            kept.put(advanced(step))
         kept.settle()
         assert [each.run for each in kept.loaded()] == [steps[-1]]
-        kept.put(Advanced(run=tried_again(steps[-1], NOW.after(99))))
-        kept.put(Advanced(run=ended(owed)))
+        kept.put(advanced(tried_again(steps[-1], NOW.after(99))))
+        kept.put(advanced(ended(owed)))
         kept.settle()
         assert kept.store.open_runs() == []
 
@@ -408,7 +409,7 @@ def test_a_change_that_breaks_the_writer_fails_alone(
         kept.put(accepted(1 << 70), "broken")
         assert isinstance(kept.wait_told("broken"), StoreError)
         kept.store.recover()
-        kept.put(Advanced(run=replace(run(1), due=NOW.after(1), attempt=1 << 70)), "outcome")
+        kept.put(advanced(replace(run(1), due=NOW.after(1), attempt=1 << 70)), "outcome")
         kept.settle()
         kept.put(accepted(1), "news")
         assert kept.wait_told("news") is None
@@ -420,11 +421,11 @@ def test_outcomes_are_kept_until_they_can_be_written(opened: Open, kind: Kind) -
     with opened() as kept:
         kept.write(accepted(1, *owed))
         with kind.held(kept.folder):
-            kept.put(Advanced(run=ended(owed[0])), "first")
+            kept.put(advanced(ended(owed[0])), "first")
             kept.put(accepted(2), "news")
-            kept.put(Advanced(run=tried_again(owed[1], NOW.after(9))), "second")
+            kept.put(advanced(tried_again(owed[1], NOW.after(9))), "second")
             kept.settle()
-            kept.put(Advanced(run=ended(owed[2])), "third")
+            kept.put(advanced(ended(owed[2])), "third")
             kept.settle()
             assert fates(kept.told[1:]) == {"news": False}
             assert kept.store.open_runs() == [short(one) for one in owed]
@@ -440,7 +441,7 @@ def test_outcomes_that_were_kept_are_written_at_the_close(opened: Open, kind: Ki
     with opened() as kept:
         kept.write(accepted(1, run(1)))
         with kind.held(kept.folder):
-            kept.put(Advanced(run=ended(run(1))))
+            kept.put(advanced(ended(run(1))))
             kept.settle()
     with opened() as kept:
         assert kept.store.open_runs() == []
@@ -453,7 +454,7 @@ def test_an_outcome_that_can_not_be_written_fails_no_report_that_comes_later(
     with opened() as kept:
         kept.write(accepted(1, run(1)))
         with kind.held(kept.folder):
-            kept.put(Advanced(run=tried_again(run(1), NOW.after(1))), "outcome")
+            kept.put(advanced(tried_again(run(1), NOW.after(1))), "outcome")
             kept.settle()
         kept.put(accepted(2), "news")
         assert kept.wait_told("news") is None
@@ -466,7 +467,7 @@ def test_an_outcome_written_while_news_fails_stays_written(opened: Open, kind: K
         with kind.held(kept.folder):
             kept.put(accepted(2), "lost")
             kept.settle()
-        kept.put(Advanced(run=ended(run(1))), "outcome")
+        kept.put(advanced(ended(run(1))), "outcome")
         kept.put(accepted(3), "not recovered")
         kept.settle()
         assert fates(kept.told[1:]) == {"lost": False, "outcome": True, "not recovered": False}
@@ -567,13 +568,13 @@ def test_what_is_owed_survives_with_its_event(opened: Open) -> None:
         kept.write(
             *(accepted(number, run(number, 1), ended(run(number, 2))) for number in range(1, 101))
         )
-        kept.write(*(Advanced(run=ended(run(n))) for n in range(1, 101) if n not in (3, 50)))
+        kept.write(*(advanced(ended(run(n))) for n in range(1, 101) if n not in (3, 50)))
         commit_often(kept)
         assert ids(kept) == [3, 50, *range(91, 101)]
         assert [each.event for each in kept.loaded()] == [accepted(n).event for n in (3, 50)]
     with opened(events=10) as kept:
         assert [owed.id for owed in kept.store.open_runs()] == [run(3).id, run(50).id]
-        kept.write(Advanced(run=ended(run(3))))
+        kept.write(advanced(ended(run(3))))
         commit_often(kept)
         assert ids(kept) == [50, *range(91, 101)]
 
@@ -615,7 +616,7 @@ class Model:
             return SeenAgain(event_id=sorted(self.events)[number % len(self.events)], at=at)
         if step in ("retry", "end") and owed:
             one = owed[number % len(owed)]
-            return Advanced(run=tried_again(one, at) if step == "retry" else ended(one, at))
+            return advanced(tried_again(one, at) if step == "retry" else ended(one, at))
         return None
 
     def _accepted(self, number: int, at: Moment) -> Accepted:
@@ -627,17 +628,22 @@ class Model:
         match change:
             case Accepted():
                 self.events[change.id] = (change, change.received)
-                self.runs |= {one.id: one for one in change.runs}
+                self.runs |= {one.id: one for one in change.changes.runs}
             case SeenAgain():
                 self.events[change.event_id] = (self.events[change.event_id][0], change.at)
             case Advanced():
-                self.runs[change.run.id] = change.run
+                self.runs |= {one.id: one for one in change.changes.runs}
 
     def check(self, store: Store) -> None:
         owed = sorted((one for one in self.runs.values() if not one.ended), key=lambda r: r.id)
         assert store.open_runs() == [short(one) for one in owed]
         assert store.load([one.id for one in owed]) == [
-            LoadedRun(run=one, event=self.events[one.event_id][0].event, source=SOURCE)
+            LoadedRun(
+                run=one,
+                event=self.events[one.event_id][0].event,
+                call=self.events[one.event_id][0].call,
+                source=SOURCE,
+            )
             for one in owed
         ]
         whole = Moment(boot="none", uptime_s=0, wall_s=0)
@@ -750,7 +756,7 @@ def test_an_event_is_shown_with_its_verdicts_runs_and_repeats(tmp_path: Path) ->
             accepted(1, one, two),
             SeenAgain(event_id=1, at=NOW),
             SeenAgain(event_id=1, at=NOW),
-            Advanced(run=ended(one)),
+            advanced(ended(one)),
         )
         with reading.opened(kept.folder / "pbxrules.db") as db:
             (record,) = reading.events(db)
@@ -1011,7 +1017,7 @@ def test_a_disk_that_takes_nothing_more_fails_news_and_keeps_outcomes(tmp_path: 
         kept.write(accepted(1, run(1)))
         with no_file_may_grow():
             kept.put(accepted(2), "news")
-            kept.put(Advanced(run=ended(run(1))), "outcome")
+            kept.put(advanced(ended(run(1))), "outcome")
             kept.settle()
         kept.store.recover()
         kept.put(accepted(3), "later")
