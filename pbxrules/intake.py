@@ -50,21 +50,21 @@ class Intake:
         self._dispatcher = dispatcher
         self._clock = clock
         self._next_id = store.next_event_id
-        self._resends = Resends()
+        self._resends = Resends(clock.now())
         self._waiting: dict[int, tuple[Seen, list[Reply]]] = {}
         """Who waits for the commit of an event: its sender, then those of its resends."""
-        for seen in store.seen(now=clock.now()):
-            self._resends.add(
-                Seen(
-                    id=seen.id,
-                    event=seen.event,
-                    digest=seen.digest,
-                    subject=seen.subject,
-                    resend_s=seen.resend_s,
-                    rules=seen.rules,
-                    last_seen=seen.last_seen,
-                )
+        for before in store.seen(now=clock.now()):
+            seen = Seen(
+                id=before.id,
+                event=before.event,
+                digest=before.digest,
+                subject=before.subject,
+                resend_s=before.resend_s,
+                rules=before.rules,
+                last_seen=before.last_seen,
             )
+            self._resends.add(seen)
+            self._resends.settle(seen)
 
     def accept(self, body: bytes, reply: Reply) -> None:
         """Take one report; *reply* is called once it is on disk, or can't be.
@@ -73,7 +73,7 @@ class Intake:
             ReportError: It is refused, and *reply* will not be called.
         """
         now = self._clock.now()
-        digest = hashlib.blake2b(body, digest_size=16).digest()
+        digest = _digest(body)
         seen = self._resends.find(digest, now)
         if seen is not None:
             self._take_again(seen, now, reply)
@@ -105,7 +105,7 @@ class Intake:
         self._store.put(
             Refused(
                 at=now,
-                digest=hashlib.blake2b(body, digest_size=16).digest(),
+                digest=_digest(body),
                 body=body,
                 status=error.status,
                 title=error.title,
@@ -210,6 +210,11 @@ class Intake:
         if fate is not None and self._store.recover():
             for seen, _ in self._waiting.values():
                 self._resends.forget(seen)
+
+
+def _digest(body: bytes) -> bytes:
+    """96 bits, which no two of a day's reports share by chance: the least that memory holds."""
+    return hashlib.blake2b(body, digest_size=12).digest()
 
 
 def _receipt(seen: Seen, *, duplicate: bool) -> Receipt:

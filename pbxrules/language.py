@@ -11,8 +11,8 @@ from datetime import UTC, tzinfo
 from typing import Any
 
 from pbxrules.errors import Fault
-from pbxrules.members import joined
-from pbxrules.model import FieldTest, Members
+from pbxrules.members import Members, joined
+from pbxrules.model import FieldTest
 from pbxrules.pbx.openvox import ACTIONS, FIELDS
 from pbxrules.schema import EventSchema, Path, Schema
 from pbxrules.template import INSTANT, Context, Names
@@ -24,12 +24,6 @@ NOT_YET: Mapping[str, frozenset[str]] = {
     "rule": frozenset({"per", "once_per", "cooldown", "mode", "max", "finally"}),
     "trigger": frozenset({"for", "until", "count"}),
     "condition": frozenset({"state"}),
-    "operator": frozenset(
-        {
-            "glob", "regex", "prefix", "suffix", "contains", "above", "below", "between",
-            "length", "ignore_case",
-        }
-    ),
     "step": frozenset(
         {
             "register", "id", "delay", "wait_for", "else", "if", "then", "choose", "default",

@@ -13,7 +13,8 @@ from typing import Any
 
 from pbxrules.errors import Fault
 from pbxrules.language import Language, duration_s
-from pbxrules.model import Members, Program, Retry, Step
+from pbxrules.members import Members
+from pbxrules.model import Program, Retry, Step
 from pbxrules.schema import Path
 from pbxrules.template import (
     Context,

@@ -13,7 +13,8 @@ from pbxrules.conditions.reading import Reader
 from pbxrules.conditions.times import Time, TimeError, compile_time
 from pbxrules.errors import Fault, Problem, ProblemsError
 from pbxrules.language import Language
-from pbxrules.model import Condition, Members, Program, Rule
+from pbxrules.members import Members
+from pbxrules.model import Condition, Program, Rule
 from pbxrules.programs import DEFAULT_EXPIRES, compiled, source_of
 from pbxrules.schema import Path
 from pbxrules.yamlsource import Document

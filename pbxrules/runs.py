@@ -51,7 +51,7 @@ def delivery(
         secrets: The values themselves only where the action is performed; for people,
             words that stand for them.
         store_id: Makes the delivery's id the only one of its kind.
-        now: This moment.
+        now: Of this try; also what ``now`` is in its templates.
     """
     run, event, program = whole.run, whole.event, whole.program
     step = step_of(run, program)

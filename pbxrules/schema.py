@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 import jsonschema_rs
 
 from pbxrules.errors import did_you_mean
-from pbxrules.members import members
-from pbxrules.model import Members
+from pbxrules.members import Members, members
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError

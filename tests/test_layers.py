@@ -13,8 +13,8 @@ LINE = "-- the line --"
 
 LAYERS = [
     ["errors"],
-    ["model", "yamlfaults"],
-    ["yamlsource", "members", "template", "resends"],
+    ["model", "members", "yamlfaults"],
+    ["yamlsource", "template", "resends"],
     ["schema"],
     ["pbx"],
     ["language"],

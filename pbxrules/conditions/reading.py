@@ -14,8 +14,8 @@ from pbxrules.conditions.leaves import Leaf, in_words
 from pbxrules.conditions.times import Time
 from pbxrules.errors import Fault, did_you_mean
 from pbxrules.language import CONDITION_HINTS, Language
-from pbxrules.members import joined
-from pbxrules.model import Condition, Facts, FieldTest, Members, Miss, Trigger
+from pbxrules.members import Members, joined
+from pbxrules.model import Condition, Facts, FieldTest, Miss, Trigger
 from pbxrules.schema import Path, shown
 from pbxrules.template import Names, unknown_member
 
@@ -206,10 +206,9 @@ class OfField(Leaf):
 
 
 def _test_faults(name: str, wanted: Any, path: Path, language: Language) -> Iterator[Fault]:
-    """Operators that are not there yet, and events that nothing sends."""
+    """Events that nothing sends."""
     match wanted:
         case Mapping():
-            yield from language.late(wanted, path, "operator")
             for key in ("not", "in"):
                 if isinstance(wanted.get(key), list | Mapping) or (key == "not" and key in wanted):
                     yield from _test_faults(name, wanted[key], (*path, key), language)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pbxrules.errors import did_you_mean
-from pbxrules.model import Members
+from pbxrules.members import Members
 from pbxrules.template.problems import Finding
 
 
