@@ -26,6 +26,7 @@ from pbxrules.errors import ProblemsError, StoreError
 from pbxrules.intake import Intake
 from pbxrules.loading import Snapshot
 from pbxrules.model import Program
+from pbxrules.recall import recall
 from pbxrules.store import LoadedRun
 from pbxrules.store.sqlite import SqliteStore
 from pbxrules.systemd import Notifier
@@ -119,18 +120,20 @@ class App:
             "http": Http(),
             "log": Log(),
         }
+        # Before the first report: what that one starts is held already, not owed from before.
+        memory, owed = recall(store, snapshot.program_of)
         dispatcher = Dispatcher(
             store,
             performers,
+            memory,
             now=clock.now,
+            ruleset=lambda: self._intake.snapshot.ruleset,
             program_of=self._program_of,
             secrets=lambda: self._settings.secrets,
         )
         self._dispatcher = dispatcher
-        self._intake = Intake(snapshot, store, dispatcher, clock)
+        self._intake = Intake(snapshot, store, dispatcher, memory, clock)
         server = ReportServer(self._intake)
-        # Before the first report: what that one starts is held already, not owed from before.
-        owed = store.open_runs()
         self.addresses = server.listen(settings.listen)
         control = ControlServer(
             settings.state, {"status": lambda _: self.status(), "reload": lambda _: self.reload()}
@@ -230,6 +233,7 @@ class App:
             logger.warning("needs a restart", extra={"fields": {"keys": later}})
         self._settings = settings
         self._intake.snapshot = snapshot
+        self._dispatcher.reloaded()
         rules = len(snapshot.ruleset.rules)
         took_ms = round(1000 * (time.monotonic() - begun))
         logger.info("reloaded", extra={"fields": {"rules": rules, "took_ms": took_ms}})

@@ -179,6 +179,10 @@ class Dispatcher:
         """Wake what is due: it goes before a report of the same moment."""
         self._alarms.ring_due(now.uptime_s)
 
+    def reloaded(self) -> None:
+        """New rules are in force: a ``for`` of one that changed is dropped."""
+        self._write(engine.reloaded(self._ruleset(), self._memory, self._now()))
+
     def _rest(self, held: _Held, whole: Whole, *, not_before: float = 0.0) -> None:
         """Let a run wait for what it rests for."""
         run = whole.run

@@ -148,6 +148,10 @@ class Memory:
             forgotten=tuple(key for key, kept in before.items() if kept is None),
         )
 
+    def remember(self, whole: Whole) -> None:
+        """Know of a run that stands in the store."""
+        self._put(whole)
+
     def open(self, run_id: int, rule: str, lane: str) -> None:
         """Know of an open run that is not remembered whole."""
         self.lanes.setdefault((rule, lane), {})[run_id] = None

@@ -432,7 +432,7 @@ class Run:
     parent: int = 0
     """The run that waits for this branch of its ``parallel``; 0: it is no branch."""
     mark: int = 0
-    """Events with a larger id are news to its next ``wait_for``."""
+    """The last event that satisfied a ``wait_for``; later ones are news to the next."""
     inbox: tuple["Arrived", ...] = ()
     """Such events that came before it got there, and that one of its ``wait_for`` wants."""
 

@@ -110,6 +110,7 @@ class OpenRun:
 
     id: int
     rule: str
+    program: str
     lane: str
     call: str
     parent: int

@@ -25,7 +25,7 @@ from pbxrules.store.rows import (
     to_json,
 )
 
-MAX_ROWS = 32
+MAX_ROWS = 16
 """Of one statement: a statement of each size stays prepared."""
 PREPARED = 256
 """What a connection must keep for that."""
