@@ -143,7 +143,7 @@ class Intake:
     ) -> None:
         # What is due at this moment goes before the report.
         self._dispatcher.ring_due(now)
-        arrival = Arrival(event=event, id=self._next_id, call=event.fields.get("call_id", ""))
+        arrival = Arrival(event=event, id=self._next_id, call=str(event.fields.get("call_id", "")))
         self._next_id += 1
         decision, moves = decide(self.snapshot.ruleset, self._memory, arrival, now)
         seen = Seen(

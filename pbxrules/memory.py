@@ -16,7 +16,7 @@ from pbxrules.model import (
     Changes,
     Event,
     Kept,
-    Key,
+    KeptKey,
     Moment,
     Program,
     Run,
@@ -50,7 +50,7 @@ class Moves:
 
     runs: tuple[Whole, ...] = ()
     kept: tuple[Kept, ...] = ()
-    forgotten: tuple[Key, ...] = ()
+    forgotten: tuple[KeptKey, ...] = ()
 
     @property
     def changes(self) -> Changes:
@@ -92,7 +92,7 @@ class Memory:
 
     # --- reading -----------------------------------------------------------------------------
 
-    def value(self, key: Key) -> Kept | None:
+    def value(self, key: KeptKey) -> Kept | None:
         """The value that is remembered under *key*."""
         kind, rule, name = key
         values = self._kept.get((kind, rule))
@@ -171,7 +171,7 @@ class Memory:
         if whole.run.id in self.runs:
             self.runs[whole.run.id] = whole
 
-    def outdated(self, kind: str, rule: str, now: Moment) -> Iterator[Key]:
+    def outdated(self, kind: str, rule: str, now: Moment) -> Iterator[KeptKey]:
         """The oldest values of a kind and rule that need not be remembered: old, or too many."""
         values = self._kept.get((kind, rule), {})
         for place, (name, kept) in enumerate(values.items()):
@@ -189,7 +189,7 @@ class Memory:
         if kept.kind == "held":
             self.held[kept.name][kept.rule] = kept
 
-    def _forget(self, key: Key) -> None:
+    def _forget(self, key: KeptKey) -> None:
         kind, rule, name = key
         values = self._kept.get((kind, rule))
         if values is None or values.pop(name, None) is None:
@@ -279,7 +279,7 @@ class Draft:
         self.memory = memory
         self.now = now
         self._runs: dict[int, Whole] = {}
-        self._kept: dict[Key, Kept | None] = {}
+        self._kept: dict[KeptKey, Kept | None] = {}
         self._lanes: dict[Lane, dict[int, bool]] = {}
         """Of each lane, the runs that came or are open still, and those that ended."""
 

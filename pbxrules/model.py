@@ -488,7 +488,7 @@ class GiveUp:
 
 Outcome = Done | TryAgain | GiveUp
 
-Key = tuple[str, str, str]
+KeptKey = tuple[str, str, str]
 """What a remembered value is found by: kind, rule (``""``: of none), name."""
 
 
@@ -506,7 +506,7 @@ class Kept:
     """It may be forgotten after this; None: never."""
 
     @property
-    def key(self) -> Key:
+    def key(self) -> KeptKey:
         """What it is found by."""
         return self.kind, self.rule, self.name
 
@@ -518,7 +518,7 @@ class Changes:
     runs: tuple[Run, ...] = ()
     """New ones, and those that went on or ended."""
     kept: tuple[Kept, ...] = ()
-    forgotten: tuple[Key, ...] = ()
+    forgotten: tuple[KeptKey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

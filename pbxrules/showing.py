@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pbxrules.clock import iso
-from pbxrules.engine import words
 from pbxrules.logs import escape
+from pbxrules.misses import words
 from pbxrules.model import Run
 from pbxrules.store import RUNS_PER_EVENT, reading
 from pbxrules.store.reading import EventRecord

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pbxrules.errors import StoreError
-from pbxrules.model import Changes, Kept, Key, Moment
+from pbxrules.model import Changes, Kept, KeptKey, Moment
 from pbxrules.store import (
     Accepted,
     Advanced,
@@ -222,7 +222,7 @@ class SqliteStore:
     def memory(self) -> list[Kept]:
         """All that is remembered, with what was put in an ``Advanced``, written or not."""
         with reading.opened(self.path) as db:
-            remembered: dict[Key, Kept | None] = {one.key: one for one in reading.memory(db)}
+            remembered: dict[KeptKey, Kept | None] = {one.key: one for one in reading.memory(db)}
         for changes in self._unwritten.values():
             overlay(remembered, changes)
         return [one for one in remembered.values() if one is not None]
