@@ -95,12 +95,12 @@ class Memory:
     def value(self, key: KeptKey) -> Kept | None:
         """The value that is remembered under *key*."""
         kind, rule, name = key
-        values = self._kept.get((kind, rule))
-        return None if values is None else values.get(name)
+        values: Mapping[str, Kept] = self._kept.get((kind, rule), {})
+        return values.get(name)
 
     def state(self, declared: Mapping[str, StateDecl]) -> dict[str, Any]:
         """The values of the *declared* names of the rule set's state."""
-        values = self._kept.get(("state", ""), {})
+        values: Mapping[str, Kept] = self._kept.get(("state", ""), {})
         return {
             name: values[name].value
             if name in values and fits(values[name].value, state)
@@ -173,7 +173,7 @@ class Memory:
 
     def outdated(self, kind: str, rule: str, now: Moment) -> Iterator[KeptKey]:
         """The oldest values of a kind and rule that need not be remembered: old, or too many."""
-        values = self._kept.get((kind, rule), {})
+        values: Mapping[str, Kept] = self._kept.get((kind, rule), {})
         for place, (name, kept) in enumerate(values.items()):
             too_many = len(values) - place >= MAX_OF_RULE or self._count - place >= MAX_KEPT
             if not too_many and (kept.until is None or not now.reached(kept.until)):
