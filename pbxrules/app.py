@@ -139,6 +139,8 @@ class App:
             settings.state, {"status": lambda _: self.status(), "reload": lambda _: self.reload()}
         )
         await control.start()
+        self._memory = memory
+        self._watch_state(snapshot)
         self._mqtt.start()
         dispatcher.start(owed)
         pings = asyncio.get_running_loop().create_task(self._ping(store))
@@ -154,6 +156,11 @@ class App:
         await dispatcher.stop(GRACE_S)
         pings.cancel()
         logger.info("stopped", extra={"fields": {"owed": dispatcher.waiting.total()}})
+
+    def _watch_state(self, snapshot: Snapshot) -> None:
+        """Have the broker tell of the topics that names of the state are bound to."""
+        bound = (state.topic for state in snapshot.ruleset.state.values())
+        self._mqtt.watch((topic for topic in bound if topic), self._memory.tell)
 
     def _handle_signals(self) -> None:
         loop = asyncio.get_running_loop()
@@ -234,6 +241,7 @@ class App:
         self._settings = settings
         self._intake.snapshot = snapshot
         self._dispatcher.reloaded()
+        self._watch_state(snapshot)
         rules = len(snapshot.ruleset.rules)
         took_ms = round(1000 * (time.monotonic() - begun))
         logger.info("reloaded", extra={"fields": {"rules": rules, "took_ms": took_ms}})

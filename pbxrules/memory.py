@@ -69,6 +69,8 @@ class Memory:
         self._kept: defaultdict[tuple[str, str], OrderedDict[str, Kept]] = defaultdict(OrderedDict)
         """By kind and rule, then by name, in order of their last change."""
         self._count = 0
+        self.bound: dict[str, str] = {}
+        """The last message of each topic that a name of the state is bound to; not on disk."""
         self.dropped = 0
         """Values that went because there were too many."""
         self.runs: dict[int, Whole] = {}
@@ -101,12 +103,15 @@ class Memory:
     def state(self, declared: Mapping[str, StateDecl]) -> dict[str, Any]:
         """The values of the *declared* names of the rule set's state."""
         values: Mapping[str, Kept] = self._kept.get(("state", ""), {})
-        return {
-            name: values[name].value
-            if name in values and fits(values[name].value, state)
-            else state.first
-            for name, state in declared.items()
-        }
+        told: dict[str, Any] = {}
+        for name, state in declared.items():
+            if state.topic is not None:
+                told[name] = self.bound.get(state.topic)
+            elif name in values and fits(values[name].value, state):
+                told[name] = values[name].value
+            else:  # never set, or of another type before the rules changed
+                told[name] = state.first
+        return told
 
     def watching(self, subject: str) -> Sequence[int]:
         """The runs that watch for an event of *subject*, the oldest first."""
@@ -165,6 +170,13 @@ class Memory:
         whole = self.runs.get(run_id)
         if whole is not None and not whole.run.begun:
             self.runs[run_id] = Whole(replace(whole.run, begun=True), whole.event, whole.program)
+
+    def tell(self, topic: str, text: str | None) -> None:
+        """Know the message of a topic that a name of the state is bound to."""
+        if text is None:
+            self.bound.pop(topic, None)
+        else:
+            self.bound[topic] = text
 
     def touch(self, whole: Whole) -> None:
         """Take a newer value of a run that is remembered whole, which nobody needs on disk."""
@@ -233,8 +245,6 @@ def _unmade(whole: Whole) -> Whole:
 
 def fits(value: Any, state: StateDecl) -> bool:
     """Whether *value* is of the type that a name of the state keeps."""
-    if state.topic is not None:
-        return value is None or isinstance(value, str)
     number = (int, float)
     if isinstance(state.first, number) and not isinstance(state.first, bool):
         return isinstance(value, number) and not isinstance(value, bool)
