@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pbxrules.clock import iso
 from pbxrules.logs import escape
+from pbxrules.memory import TIMED
 from pbxrules.misses import words
 from pbxrules.model import Run
 from pbxrules.store import RUNS_PER_EVENT, reading
@@ -23,7 +24,7 @@ PAGE = 200
 SETTLE_S = 2.0
 """How long ``--follow`` waits for an event's actions before it shows them as owed."""
 STYLES = {
-    "done": "green", "owed": "yellow", "failed": "red", "expired": "red", "dropped": "red",
+    "done": "green", "owed": "yellow", "waits": "yellow", "failed": "red", "expired": "red", "dropped": "red",
 }  # fmt: skip
 
 
@@ -57,7 +58,7 @@ def actions(run: Run) -> Iterator[dict[str, Any]]:
             "run": f"{run.event_id}.{run.id % RUNS_PER_EVENT}",
             "position": run.position,
             "action": run.verb,
-            "state": "owed",
+            "state": "waits" if run.verb in TIMED else "owed",
             "reason": "",
             "attempts": run.attempt,
         }
