@@ -1,7 +1,7 @@
 """The frozen types that travel from a report to what is done about it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from types import MappingProxyType
 from typing import Any, Protocol, TypeAlias
@@ -109,7 +109,7 @@ class Facts:
     """That moment, in seconds since 1970 UTC."""
     trigger: str
     """The id of the trigger that fits."""
-    names: Mapping[str, Any] = NOTHING
+    names: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
     """What else templates may name: ``call``, ``state``, ``outcome``, registered results."""
 
 
@@ -243,6 +243,7 @@ class Stop:
 
     why: Any
     """A template."""
+    vars: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -284,6 +285,22 @@ class Program:
     """Of *source*: the name under which a run finds its program again."""
     zone: tzinfo = UTC
     """That of ``now`` in its templates."""
+    mode: str = "parallel"
+    """As ``Rule.mode``."""
+    waits: tuple[tuple[str, ...], ...] = ()
+    """The ``same`` of each of its ``wait_for``."""
+    state: Mapping[str, "StateDecl"] = field(default_factory=lambda: NOTHING)
+    """Those that its steps name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateDecl:
+    """One name of the rule set's state."""
+
+    first: Any
+    """Its value before anything was set, whose type it keeps."""
+    topic: str | None = None
+    """Bound to the retained message of this topic, and read-only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -372,9 +389,9 @@ class Run:
     """An action was begun: its ``finally`` is owed."""
     outcome: str = ""
     """How its actions ended, once they have: ``done failed expired stopped restarted``."""
-    results: Mapping[str, Any] = NOTHING
+    results: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
     """What its steps registered."""
-    counters: Mapping[str, int] = NOTHING
+    counters: Mapping[str, int] = field(default_factory=lambda: NOTHING)
     """The round that each ``repeat`` is in, by its path; from 1."""
     parent: int = 0
     """The run that waits for this branch of its ``parallel``; 0: it is no branch."""
@@ -411,7 +428,7 @@ class Done:
     """The action did what it should."""
 
     detail: str = ""
-    result: Mapping[str, Any] = NOTHING
+    result: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
     """What ``register`` keeps: of a command ``exit_code stdout stderr timed_out``, …"""
 
 
@@ -422,7 +439,7 @@ class TryAgain:
     reason: str
     at_once: bool = False
     """No back-off: it was not the target's word, such as a connection that was lost."""
-    result: Mapping[str, Any] = NOTHING
+    result: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -430,7 +447,7 @@ class GiveUp:
     """The action failed and no further try can help."""
 
     reason: str
-    result: Mapping[str, Any] = NOTHING
+    result: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
 
 
 Outcome = Done | TryAgain | GiveUp

@@ -28,12 +28,14 @@ def read(source: str, path: Path, reader: "Reader") -> Iterator[Condition]:
     except TemplateError as exc:
         reader.faults += [template_fault(problem, path) for problem in exc.problems]
         return
-    used = variables_used(template.uses, reader.variables)
-    variables = rule_vars({name: reader.variables[name] for name in used})
+    reader.used.names |= template.uses
+    given = reader.variables or {}
+    variables = rule_vars({name: given[name] for name in variables_used(template.uses, given)})
     rule, zone = {"id": reader.rule}, reader.language.zone
 
     def holds(facts: Facts) -> bool:
         extras: dict[str, Any] = {
+            **facts.names,
             "rule": rule,
             "trigger": {"id": facts.trigger},
             "now": Instant(facts.wall_s, zone),
