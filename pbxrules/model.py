@@ -3,7 +3,7 @@
 # Over 300 lines: what each module hands to the next is read in one place.
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from types import MappingProxyType
 from typing import Any, Literal, Protocol
@@ -141,7 +141,7 @@ class Facts:
     """That moment, in seconds since 1970 UTC."""
     trigger: str
     """The id of the trigger that fits."""
-    names: Mapping[str, Any] = NOTHING
+    names: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
     """What else templates may name: ``call``, ``state``, ``outcome``, registered results."""
 
 
@@ -276,6 +276,7 @@ class Stop:
 
     why: Any
     """A template."""
+    vars: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -321,8 +322,8 @@ class Program:
     """As ``Rule.mode``."""
     waits: tuple[tuple[str, ...], ...] = ()
     """The ``same`` of each of its ``wait_for``."""
-    state: Mapping[str, "StateDecl"] = NOTHING
-    """What it may ``set``."""
+    state: Mapping[str, "StateDecl"] = field(default_factory=lambda: NOTHING)
+    """Those that its steps name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -425,9 +426,9 @@ class Run:
     """An action was begun: its ``finally`` is owed."""
     outcome: str = ""
     """How its actions ended, once they have: ``done failed expired stopped restarted``."""
-    results: Mapping[str, Any] = NOTHING
+    results: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
     """What its steps registered."""
-    counters: Mapping[str, int] = NOTHING
+    counters: Mapping[str, int] = field(default_factory=lambda: NOTHING)
     """The round that each ``repeat`` is in, by its path; from 1."""
     parent: int = 0
     """The run that waits for this branch of its ``parallel``; 0: it is no branch."""
@@ -464,7 +465,7 @@ class Done:
     """The action did what it should."""
 
     detail: str = ""
-    result: Mapping[str, Any] = NOTHING
+    result: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
     """What ``register`` keeps: of a command ``exit_code stdout stderr timed_out``, …"""
 
 
@@ -475,7 +476,7 @@ class TryAgain:
     reason: str
     at_once: bool = False
     """No back-off: it was not the target's word, such as a connection that was lost."""
-    result: Mapping[str, Any] = NOTHING
+    result: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -483,7 +484,7 @@ class GiveUp:
     """The action failed and no further try can help."""
 
     reason: str
-    result: Mapping[str, Any] = NOTHING
+    result: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
 
 
 Outcome = Done | TryAgain | GiveUp

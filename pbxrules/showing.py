@@ -24,7 +24,8 @@ PAGE = 200
 SETTLE_S = 2.0
 """How long ``--follow`` waits for an event's actions before it shows them as owed."""
 STYLES = {
-    "done": "green", "owed": "yellow", "waits": "yellow", "failed": "red", "expired": "red", "dropped": "red",
+    "done": "green", "owed": "yellow", "waits": "yellow",
+    "failed": "red", "expired": "red", "dropped": "red",
 }  # fmt: skip
 
 

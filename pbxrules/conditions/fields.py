@@ -50,6 +50,11 @@ def value_of(event: Event, field: str) -> FieldValue | None:
     value: Any = event.payload
     for name in field.split(".")[1:]:
         value = value.get(name) if isinstance(value, Mapping) else None
+    return field_value(value)
+
+
+def field_value(value: Any) -> FieldValue | None:
+    """A JSON value as a test sees it; None where it is nothing that can be tested."""
     match value:
         case bool():
             return "true" if value else "false"
