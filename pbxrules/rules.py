@@ -15,7 +15,7 @@ from pbxrules.conditions.times import Time, TimeError, compile_time
 from pbxrules.errors import Fault, ProblemsError
 from pbxrules.language import Language, duration_s
 from pbxrules.model import NOTHING, Condition, Program, Rule, StateDecl
-from pbxrules.programs import Around, compiled, source_of
+from pbxrules.programs import Around, compiled, digest_of, source_of
 from pbxrules.rulefile import RuleFile, checked
 from pbxrules.schema import Path
 from pbxrules.scripts import FileScripts
@@ -217,6 +217,7 @@ def _read_rule(rule: Mapping[str, Any], path: Path, file: RuleFile, reading: _Re
         triggers=tuple(reader.triggers or ()),
         condition=condition,
         program=program,
+        digest=_digest_of_waiting(rule, reader),
         per=per,
         once_per_call="once_per" in rule,
         cooldown_s=None if cooldown is None else duration_s(cooldown),
@@ -225,6 +226,13 @@ def _read_rule(rule: Mapping[str, Any], path: Path, file: RuleFile, reading: _Re
     )
     if rule.get("enabled") is False:
         reading.disabled.add(rule_id)
+
+
+def _digest_of_waiting(rule: Mapping[str, Any], reader: Reader) -> str:
+    """What tells whether a reload changed a rule whose ``for`` waits; ``""`` without one."""
+    if all(trigger.for_s is None for trigger in reader.triggers or ()):
+        return ""
+    return digest_of([rule, reader.used.of(reader.declared)])
 
 
 def _read_asked(

@@ -43,6 +43,8 @@ def event_json(record: EventRecord) -> dict[str, Any]:
 
 def actions(run: Run) -> Iterator[dict[str, Any]]:
     """What became of each action of a run; the last one may be owed still."""
+    if run.parent and run.ended:
+        return  # the run that it was a branch of tells
     for tried in run.tried:
         yield {
             "rule": run.rule,
