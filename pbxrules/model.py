@@ -1,7 +1,7 @@
 """The frozen types that travel from a report to what is done about it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from types import MappingProxyType
 from typing import Any, Protocol, TypeAlias
@@ -118,7 +118,7 @@ class Facts:
     """That moment, in seconds since 1970 UTC."""
     trigger: str
     """The id of the trigger that fits."""
-    names: Mapping[str, Any] = NOTHING
+    names: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
     """What else templates may name: ``call``, ``state``, ``outcome``, registered results."""
 
 
@@ -298,7 +298,7 @@ class Program:
     """As ``Rule.mode``."""
     waits: tuple[tuple[str, ...], ...] = ()
     """The ``same`` of each of its ``wait_for``."""
-    state: Mapping[str, "StateDecl"] = NOTHING
+    state: Mapping[str, "StateDecl"] = field(default_factory=lambda: NOTHING)
     """What it may ``set``."""
 
 
@@ -402,9 +402,9 @@ class Run:
     """An action was begun: its ``finally`` is owed."""
     outcome: str = ""
     """How its actions ended, once they have: ``done failed expired stopped restarted``."""
-    results: Mapping[str, Any] = NOTHING
+    results: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
     """What its steps registered."""
-    counters: Mapping[str, int] = NOTHING
+    counters: Mapping[str, int] = field(default_factory=lambda: NOTHING)
     """The round that each ``repeat`` is in, by its path; from 1."""
     parent: int = 0
     """The run that waits for this branch of its ``parallel``; 0: it is no branch."""
@@ -441,7 +441,7 @@ class Done:
     """The action did what it should."""
 
     detail: str = ""
-    result: Mapping[str, Any] = NOTHING
+    result: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
     """What ``register`` keeps: of a command ``exit_code stdout stderr timed_out``, …"""
 
 
@@ -452,7 +452,7 @@ class TryAgain:
     reason: str
     at_once: bool = False
     """No back-off: it was not the target's word, such as a connection that was lost."""
-    result: Mapping[str, Any] = NOTHING
+    result: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -460,7 +460,7 @@ class GiveUp:
     """The action failed and no further try can help."""
 
     reason: str
-    result: Mapping[str, Any] = NOTHING
+    result: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
 
 
 Outcome = Done | TryAgain | GiveUp

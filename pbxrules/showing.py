@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from pbxrules.clock import iso
 from pbxrules.engine import words
 from pbxrules.logs import escape
-from pbxrules.model import Run
-from pbxrules.store import RUNS_PER_EVENT, reading
+from pbxrules.model import RUNS_PER_EVENT, Run
+from pbxrules.store import reading
 from pbxrules.store.reading import EventRecord
 
 if TYPE_CHECKING:

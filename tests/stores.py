@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from pbxrules.errors import StoreError, ValueProblem
-from pbxrules.model import Changes, Event, Miss, Moment, Run, Tried, Verdict
+from pbxrules.model import RUNS_PER_EVENT, Changes, Event, Miss, Moment, Run, Tried, Verdict
 from pbxrules.model import Kept as Value
 from pbxrules.pbx.openvox import as_sent
 from pbxrules.store import (
-    RUNS_PER_EVENT,
     Accepted,
     Advanced,
     Change,

@@ -928,12 +928,35 @@ def test_each_version_is_reached_from_each_one_before_it(tmp_path: Path) -> None
             assert db.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
 
 
+def without_what_the_third_added(db: sqlite3.Connection) -> None:
+    db.executescript(
+        "DROP TABLE memory; ALTER TABLE events DROP COLUMN call;"
+        " ALTER TABLE runs DROP COLUMN lane; ALTER TABLE runs DROP COLUMN call;"
+        " ALTER TABLE runs DROP COLUMN more"
+    )
+
+
+def test_what_the_second_version_wrote_is_read_after_the_migration(tmp_path: Path) -> None:
+    """Its events had no call, its runs no lane, and nothing was remembered."""
+    with sqlite(tmp_path) as kept:
+        kept.write(accepted(1, run(1), run(1, 2, lane='["a"]', begun=True)))
+    with contextlib.closing(connected(tmp_path / "state")) as db:
+        without_what_the_third_added(db)
+        db.execute("PRAGMA user_version = 2")
+    with sqlite(tmp_path) as kept:
+        assert kept.store.memory() == []
+        assert [(each.run, each.call) for each in kept.loaded()] == [(run(1), ""), (run(1, 2), "")]
+        kept.write(accepted(2, run(2, lane="l")))
+        assert kept.loaded()[2].run == run(2, lane="l")
+
+
 def test_what_the_first_version_wrote_is_read_after_the_migration(tmp_path: Path) -> None:
     """Its verdicts had pairs of texts; its runs did not know their trigger."""
     with sqlite(tmp_path) as kept:
         kept.write(accepted(1, run(1)))
     verdicts = '[["rule-1",true,[]],["other",false,[["trunk","t"],["caller","ü"]]]]'
     with contextlib.closing(connected(tmp_path / "state")) as db:
+        without_what_the_third_added(db)
         db.execute("ALTER TABLE runs DROP COLUMN trigger_id")
         db.execute("UPDATE events SET verdicts = ?", (verdicts,))
         db.execute("PRAGMA user_version = 1")

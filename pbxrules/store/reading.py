@@ -13,8 +13,8 @@ from typing import Any
 from urllib.parse import quote
 
 from pbxrules.errors import StoreError, ValueProblem
-from pbxrules.model import Event, Kept, Moment, Run, Verdict
-from pbxrules.store import RUNS_PER_EVENT, LoadedRun, OpenRun, SeenEvent, rows
+from pbxrules.model import RUNS_PER_EVENT, Event, Kept, Moment, Run, Verdict
+from pbxrules.store import LoadedRun, OpenRun, SeenEvent, rows
 from pbxrules.store.migrations import MIGRATIONS
 
 MAX_IDS = 1_000

@@ -303,9 +303,9 @@ class SqliteStore:
                 return answers + _answers(puts, None)
         answers += _answers(news, self._failed)
         self._lost.update(put.change.id for put in news if isinstance(put.change, Accepted))
-        tried_already = news and self._kept
+        tried_just_now = bool(news and self._kept)
         self._kept += [_without(put, self._lost) if self._lost else put for put in outcomes]
-        return answers if tried_already else answers + self._write_kept()
+        return answers if tried_just_now else answers + self._write_kept()
 
     def _obstacle(self) -> StoreError | None:
         """Why news need not be tried."""
