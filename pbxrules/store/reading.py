@@ -87,7 +87,7 @@ def memory(db: sqlite3.Connection) -> list[Kept]:
     boots = _boots(db)
     found = db.execute(
         f"SELECT {rows.MEMORY_COLUMNS} FROM memory"
-        f" ORDER BY until_wall IS NULL, until_wall, {rows.KEY_COLUMNS}"
+        " ORDER BY until_wall IS NULL, until_wall, kind, rule, name"
     )
     return [rows.kept(row, boots) for row in found]
 
