@@ -11,8 +11,8 @@ from pbxrules.clock import iso
 from pbxrules.logs import escape
 from pbxrules.memory import TIMED
 from pbxrules.misses import words
-from pbxrules.model import Run
-from pbxrules.store import RUNS_PER_EVENT, reading
+from pbxrules.model import RUNS_PER_EVENT, Run
+from pbxrules.store import reading
 from pbxrules.store.reading import EventRecord
 
 if TYPE_CHECKING:
