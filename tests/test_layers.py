@@ -14,7 +14,7 @@ LINE = "-- the line --"
 LAYERS = [
     ["errors"],
     ["model", "yamlfaults"],
-    ["yamlsource", "schema", "template", "resends"],
+    ["yamlsource", "schema", "template", "resends", "calls"],
     ["pbx"],
     ["conditions", "language"],
     ["index", "programs"],
