@@ -16,8 +16,8 @@ the best call, but is not ``sure`` of it: it teaches the call nothing, and must 
 there, for a false join may silence a siren.
 """
 
-from pbxrules.calls.joining import Assigned, assign
+from pbxrules.calls.joining import assign
 from pbxrules.calls.known import Call, Known, surely_one
 from pbxrules.calls.table import Calls, Change
 
-__all__ = ["Assigned", "Call", "Calls", "Change", "Known", "assign", "surely_one"]
+__all__ = ["Call", "Calls", "Change", "Known", "assign", "surely_one"]

@@ -1,8 +1,8 @@
 """What is known of one call, and what a report adds to it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
-from typing import Any, Self
+from dataclasses import dataclass, fields
+from typing import Any, NamedTuple, Self
 
 from pbxrules.calls.told import MAX_LISTED, Mark, Told
 from pbxrules.model import Moment
@@ -76,9 +76,8 @@ class Transfer:
     at: Moment
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """All that is remembered of one call."""
+class Known(NamedTuple):
+    """All that is remembered of one call; a new one with each of its reports, so a tuple."""
 
     id: str
     legs: tuple[str, ...]
@@ -105,9 +104,8 @@ class Known:
 
     def as_json(self) -> dict[str, Any]:
         """It as JSON has it."""
-        told = {name: getattr(self, name) for name in _KNOWN_FIELDS}
         transfer = self.transfer
-        return told | {
+        return self._asdict() | {
             "legs": list(self.legs),
             "doubtful": list(self.doubtful),
             "extensions": list(self.extensions),
@@ -129,9 +127,6 @@ class Known:
                 "seen": _moment(told["seen"]),
             }
         )
-
-
-_KNOWN_FIELDS = tuple(field.name for field in fields(Known))
 
 
 def _listed(moment: Moment) -> list[Any]:
@@ -193,11 +188,14 @@ def learned(known: Known, told: Told, now: Moment) -> Known:
 
 
 def doubted(known: Known, told: Told, now: Moment) -> Known:
-    """*known* after a report that may be of another call: only what finds it again is kept."""
+    """*known* after a report that may be of another call.
+
+    Of it is kept only what finds the call again, and the PBX: no other's report joins them.
+    """
     doubtful = tuple(leg for leg in told.ids if leg not in known.legs)
-    return replace(
-        known,
+    return known._replace(
         doubtful=_with(known.doubtful, doubtful),
+        pbx=known.pbx or told.pbx,
         marks=_marked(known.marks, told.mark),
         seen=now,
     )

@@ -70,9 +70,13 @@ class Calls:
         """The call of that key."""
         return self._live.get(key) or self._ended.get(key)
 
-    def having(self, leg: str) -> list[Known]:
-        """The calls that know this id, the first one first."""
-        return [call for key in self._by_leg.get(leg, ()) if (call := self.get(key))]
+    def having(self, legs: tuple[str, ...]) -> list[Known]:
+        """The calls that know any of these ids."""
+        keys: dict[str, None] = {}
+        for leg in legs:
+            for key in self._by_leg.get(leg, ()):
+                keys[key] = None
+        return [call for key in keys if (call := self.get(key))]
 
     def near(self, names: Iterable[str], made: Iterable[Point]) -> list[Known]:
         """The calls of any of *names* with legs of about that time, at most ``MAX_NEAR``."""
