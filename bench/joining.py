@@ -55,12 +55,16 @@ class Score:
     @property
     def precision(self) -> float:
         """Of those put with others, or rightly in a new call, the share that belongs there."""
-        return self.rightly / max(1, self.rightly + self.wrongly)
+        return _share(self.rightly, self.rightly + self.wrongly)
 
     @property
     def recall(self) -> float:
         """The share that was put where it belongs."""
-        return self.rightly / max(1, self.reports)
+        return _share(self.rightly, self.reports)
+
+
+def _share(some: int, of: int) -> float:
+    return some / of if of else 1.0
 
 
 @dataclass(slots=True, kw_only=True)
