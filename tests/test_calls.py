@@ -482,6 +482,10 @@ def test_a_doubt_takes_no_other_report_along_that_tells_better() -> None:
         pytest.param(
             IN_DOUBT, out("bye", "101.90", "101.90"), True, id="both may be, but bear one id"
         ),
+        pytest.param(
+            alert("102.60"), ring("102.60"), True, id="one id, though a doubt parted them"
+        ),
+        pytest.param(ring("100.1", pbx="a"), bye("100.1", pbx="b"), False, id="one id of two PBXs"),
     ],
 )
 def test_whether_two_reports_are_surely_of_one_call(
@@ -489,6 +493,7 @@ def test_whether_two_reports_are_surely_of_one_call(
 ) -> None:
     desk = Desk()
     desk.put(alert("100.95"))
+    desk.put(out("ring", "100.1", "100.1", "0302"))
     assert surely_one(desk.put(first), desk.put(second)) is expected
 
 

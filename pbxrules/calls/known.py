@@ -27,6 +27,7 @@ class Call:
     sure: bool
     """The report is of this call without doubt.  If not, it may cancel nothing."""
     answered: bool
+    """An answer came, or a cdr with ANSWERED, this report included."""
     caller: str | None
     callee: str | None
     """Who answered, else who was rung first."""
@@ -59,13 +60,15 @@ _CALL_FIELDS = tuple(field.name for field in fields(Call))
 
 
 def surely_one(first: Call, second: Call) -> bool:
-    """Whether two reports are of one call without doubt: what the later one may cancel.
+    """Whether two reports are of one call without doubt, so that the later one may cancel.
 
-    A report that is not sure of its call is still of one with those that bear the same id.
+    A report that is not sure of its call is still of one with those that bear the same id,
+    though they may have been put elsewhere since.
     """
-    if first.id != second.id:
-        return False
-    return (first.sure and second.sure) or not set(first.legs).isdisjoint(second.legs)
+    if first.id == second.id and first.sure and second.sure:
+        return True
+    one_pbx = first.pbx is None or second.pbx is None or first.pbx == second.pbx
+    return one_pbx and not set(first.legs).isdisjoint(second.legs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

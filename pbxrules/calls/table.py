@@ -16,7 +16,7 @@ MAX_CALLS = 1_000
 """So many that go on, and so many that ended; the PBX carries some two hundred at once."""
 NEAR_S = 2
 """Legs of one call are made within so many seconds (``wire.md``)."""
-MAX_NEAR = 64
+MAX_NEAR = 16
 """So many near calls are looked at, the latest; more there are only by malice."""
 _AT_ONCE = 4  # calls forgotten with one report: more than come, and never a long wait
 _SPAN_S = 4  # an entry's, so that two seconds either way touch two at most
