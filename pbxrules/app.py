@@ -26,6 +26,7 @@ from pbxrules.errors import ProblemsError, StoreError
 from pbxrules.intake import Intake
 from pbxrules.loading import Snapshot
 from pbxrules.model import Program
+from pbxrules.recall import recall
 from pbxrules.store import LoadedRun
 from pbxrules.store.sqlite import SqliteStore
 from pbxrules.systemd import Notifier
@@ -119,23 +120,27 @@ class App:
             "http": Http(),
             "log": Log(),
         }
+        # Before the first report: what that one starts is held already, not owed from before.
+        memory, owed = recall(store, snapshot.program_of)
         dispatcher = Dispatcher(
             store,
             performers,
+            memory,
             now=clock.now,
+            ruleset=lambda: self._intake.snapshot.ruleset,
             program_of=self._program_of,
             secrets=lambda: self._settings.secrets,
         )
         self._dispatcher = dispatcher
-        self._intake = Intake(snapshot, store, dispatcher, clock)
+        self._intake = Intake(snapshot, store, dispatcher, memory, clock)
         server = ReportServer(self._intake)
-        # Before the first report: what that one starts is held already, not owed from before.
-        owed = store.open_runs()
         self.addresses = server.listen(settings.listen)
         control = ControlServer(
             settings.state, {"status": lambda _: self.status(), "reload": lambda _: self.reload()}
         )
         await control.start()
+        self._memory = memory
+        self._watch_state(snapshot)
         self._mqtt.start()
         dispatcher.start(owed)
         pings = asyncio.get_running_loop().create_task(self._ping(store))
@@ -151,6 +156,11 @@ class App:
         await dispatcher.stop(GRACE_S)
         pings.cancel()
         logger.info("stopped", extra={"fields": {"owed": dispatcher.waiting.total()}})
+
+    def _watch_state(self, snapshot: Snapshot) -> None:
+        """Have the broker tell of the topics that names of the state are bound to."""
+        bound = (state.topic for state in snapshot.ruleset.state.values())
+        self._mqtt.watch((topic for topic in bound if topic), self._memory.tell)
 
     def _handle_signals(self) -> None:
         loop = asyncio.get_running_loop()
@@ -230,6 +240,8 @@ class App:
             logger.warning("needs a restart", extra={"fields": {"keys": later}})
         self._settings = settings
         self._intake.snapshot = snapshot
+        self._dispatcher.reloaded()
+        self._watch_state(snapshot)
         rules = len(snapshot.ruleset.rules)
         took_ms = round(1000 * (time.monotonic() - begun))
         logger.info("reloaded", extra={"fields": {"rules": rules, "took_ms": took_ms}})

@@ -12,6 +12,7 @@ import click
 
 from pbxrules import __version__
 from pbxrules.errors import Problem, ProblemsError, StoreError
+from pbxrules.model import Step
 
 if TYPE_CHECKING:
     from pbxrules.config import Config
@@ -99,8 +100,10 @@ def _given(flags: Mapping[str, Any]) -> dict[tuple[str | int, ...], Any]:
 
 def _lacks_broker(settings: "Config", snapshot: "Snapshot") -> bool:
     """Whether rules send messages that nobody will take."""
-    steps = (step for rule in snapshot.ruleset.rules for step in rule.program.steps)
-    return "url" not in settings.mqtt and any(step.verb == "mqtt" for step in steps)
+    nodes = (node for rule in snapshot.ruleset.rules for node in rule.program.nodes.values())
+    return "url" not in settings.mqtt and any(
+        isinstance(node.deed, Step) and node.deed.verb == "mqtt" for node in nodes
+    )
 
 
 def _print_problems(problems: Iterable[Problem], *, err: bool = True) -> None:

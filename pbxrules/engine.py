@@ -251,7 +251,6 @@ def _new(rule: Rule, match: Match, run_id: int, draft: Draft) -> Run:
         tried=(),
         lane=lane_of(rule, match.event, match.call),
         call=match.call,
-        mark=match.event_id,
         inbox=match.inbox,
     )
 

@@ -1,6 +1,5 @@
 """What can be wrong, said so that a person knows where to look and what to do."""
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -82,6 +81,8 @@ class StoreError(Exception):
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """``did you mean 'x'?`` for the known word nearest to *word*, else ``""``."""
+    import difflib  # half a megabyte that a daemon with good rules never needs
+
     by_lower = {name.lower(): name for name in sorted(known)}
     near = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
     return f"did you mean '{by_lower[near[0]]}'?" if near else ""

@@ -1,9 +1,10 @@
 """What a JSON Schema says that a value may hold, so that a misspelt member is found."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
-from pbxrules.model import Members
+Members: TypeAlias = Mapping[str, "Members | None"]
+"""What a map may hold, by name, and each one's own members; None: nobody says which."""
 
 DEEPEST = 10
 """Maps inside one another that are looked into; a schema may refer to itself."""

@@ -7,7 +7,7 @@ are ``Moves``: they are written, then applied; if they can't be written, nothing
 
 from collections import OrderedDict, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -16,7 +16,7 @@ from pbxrules.model import (
     Changes,
     Event,
     Kept,
-    Key,
+    KeptKey,
     Moment,
     Program,
     Run,
@@ -50,7 +50,7 @@ class Moves:
 
     runs: tuple[Whole, ...] = ()
     kept: tuple[Kept, ...] = ()
-    forgotten: tuple[Key, ...] = ()
+    forgotten: tuple[KeptKey, ...] = ()
 
     @property
     def changes(self) -> Changes:
@@ -69,6 +69,8 @@ class Memory:
         self._kept: defaultdict[tuple[str, str], OrderedDict[str, Kept]] = defaultdict(OrderedDict)
         """By kind and rule, then by name, in order of their last change."""
         self._count = 0
+        self.bound: dict[str, str] = {}
+        """The last message of each topic that a name of the state is bound to; not on disk."""
         self.dropped = 0
         """Values that went because there were too many."""
         self.runs: dict[int, Whole] = {}
@@ -92,21 +94,24 @@ class Memory:
 
     # --- reading -----------------------------------------------------------------------------
 
-    def value(self, key: Key) -> Kept | None:
+    def value(self, key: KeptKey) -> Kept | None:
         """The value that is remembered under *key*."""
         kind, rule, name = key
-        values = self._kept.get((kind, rule))
-        return None if values is None else values.get(name)
+        values: Mapping[str, Kept] = self._kept.get((kind, rule), {})
+        return values.get(name)
 
     def state(self, declared: Mapping[str, StateDecl]) -> dict[str, Any]:
         """The values of the *declared* names of the rule set's state."""
-        values = self._kept.get(("state", ""), {})
-        return {
-            name: values[name].value
-            if name in values and fits(values[name].value, state)
-            else state.first
-            for name, state in declared.items()
-        }
+        values: Mapping[str, Kept] = self._kept.get(("state", ""), {})
+        told: dict[str, Any] = {}
+        for name, state in declared.items():
+            if state.topic is not None:
+                told[name] = self.bound.get(state.topic)
+            elif name in values and fits(values[name].value, state):
+                told[name] = values[name].value
+            else:  # never set, or of another type before the rules changed
+                told[name] = state.first
+        return told
 
     def watching(self, subject: str) -> Sequence[int]:
         """The runs that watch for an event of *subject*, the oldest first."""
@@ -124,23 +129,63 @@ class Memory:
 
     # --- changing ----------------------------------------------------------------------------
 
-    def apply(self, moves: Moves) -> None:
-        """Remember what was written."""
+    def apply(self, moves: Moves) -> Moves:
+        """Remember what is about to be written.
+
+        Returns what undoes it, if it can't be: of a decision only, whose runs are new or
+        remembered whole.
+        """
+        undo = self._undoing(moves)
         for key in moves.forgotten:
             self._forget(key)
         for kept in moves.kept:
             self._keep(kept)
         for whole in moves.runs:
             self._put(whole)
+        return undo
+
+    def _undoing(self, moves: Moves) -> Moves:
+        keys = (*moves.forgotten, *(kept.key for kept in moves.kept))
+        before = {key: self.value(key) for key in keys}
+        return Moves(
+            runs=tuple(self.runs.get(whole.run.id) or _unmade(whole) for whole in moves.runs),
+            kept=tuple(kept for kept in before.values() if kept is not None),
+            forgotten=tuple(key for key, kept in before.items() if kept is None),
+        )
+
+    def remember(self, whole: Whole) -> None:
+        """Know of a run that stands in the store."""
+        self._put(whole)
+
+    def open(self, run_id: int, rule: str, lane: str) -> None:
+        """Know of an open run that is not remembered whole."""
+        self.lanes.setdefault((rule, lane), {})[run_id] = None
+
+    def close(self, run_id: int, rule: str, lane: str) -> None:
+        """Forget such a run: it has ended."""
+        _discard(self.lanes, (rule, lane), run_id)
+
+    def begun(self, run_id: int) -> None:
+        """A branch of this run was tried: its ``finally`` is owed."""
+        whole = self.runs.get(run_id)
+        if whole is not None and not whole.run.begun:
+            self.runs[run_id] = Whole(replace(whole.run, begun=True), whole.event, whole.program)
+
+    def tell(self, topic: str, text: str | None) -> None:
+        """Know the message of a topic that a name of the state is bound to."""
+        if text is None:
+            self.bound.pop(topic, None)
+        else:
+            self.bound[topic] = text
 
     def touch(self, whole: Whole) -> None:
         """Take a newer value of a run that is remembered whole, which nobody needs on disk."""
         if whole.run.id in self.runs:
             self.runs[whole.run.id] = whole
 
-    def outdated(self, kind: str, rule: str, now: Moment) -> Iterator[Key]:
+    def outdated(self, kind: str, rule: str, now: Moment) -> Iterator[KeptKey]:
         """The oldest values of a kind and rule that need not be remembered: old, or too many."""
-        values = self._kept.get((kind, rule), {})
+        values: Mapping[str, Kept] = self._kept.get((kind, rule), {})
         for place, (name, kept) in enumerate(values.items()):
             too_many = len(values) - place >= MAX_OF_RULE or self._count - place >= MAX_KEPT
             if not too_many and (kept.until is None or not now.reached(kept.until)):
@@ -156,7 +201,7 @@ class Memory:
         if kept.kind == "held":
             self.held[kept.name][kept.rule] = kept
 
-    def _forget(self, key: Key) -> None:
+    def _forget(self, key: KeptKey) -> None:
         kind, rule, name = key
         values = self._kept.get((kind, rule))
         if values is None or values.pop(name, None) is None:
@@ -193,10 +238,13 @@ class Memory:
                 self._watched[subject][run.id] = None
 
 
+def _unmade(whole: Whole) -> Whole:
+    """A run that never was, for all that memory holds of it."""
+    return Whole(replace(whole.run, position=""), whole.event, whole.program)
+
+
 def fits(value: Any, state: StateDecl) -> bool:
     """Whether *value* is of the type that a name of the state keeps."""
-    if state.topic is not None:
-        return value is None or isinstance(value, str)
     number = (int, float)
     if isinstance(state.first, number) and not isinstance(state.first, bool):
         return isinstance(value, number) and not isinstance(value, bool)
@@ -241,7 +289,7 @@ class Draft:
         self.memory = memory
         self.now = now
         self._runs: dict[int, Whole] = {}
-        self._kept: dict[Key, Kept | None] = {}
+        self._kept: dict[KeptKey, Kept | None] = {}
         self._lanes: dict[Lane, dict[int, bool]] = {}
         """Of each lane, the runs that came or are open still, and those that ended."""
 

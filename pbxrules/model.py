@@ -1,10 +1,12 @@
 """The frozen types that travel from a report to what is done about it."""
 
+# Over 300 lines: what each module hands to the next is read in one place.
+
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from types import MappingProxyType
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Literal, Protocol
 
 from pbxrules.errors import Location
 
@@ -16,9 +18,6 @@ RUNS_PER_EVENT = 1_000_000
 
 FieldValue = str | int | float | tuple[str, ...]
 """Text, a number (durations, in seconds) or a list of texts; an absent field has no key."""
-
-Members: TypeAlias = Mapping[str, "Members | None"]
-"""What a map may hold, by name, and each one's own members; None: nobody says which."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,16 +71,40 @@ class Event:
         return str(self.fields["event"])
 
 
+Kind = Literal["equals", "begins", "ends", "contains", "matches"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """What a text is like that passes a test: what an index files the test under.
+
+    A field that passes is, or has as an element, such a text; not every such text passes.
+    """
+
+    kind: Kind
+    """How the text is to stand to one of *texts*."""
+    texts: frozenset[str]
+    """Patterns of RE2 for the whole text, where *kind* is ``matches``.  Empty: none passes."""
+    folded: bool = False
+    """*texts* are case-folded, and the field's text is to be so, too."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldTest:
     """One test of one field of an event."""
 
     field: str
     wanted: str
-    """The test in words a person reads: ``101``, ``one of 100, 101``."""
+    """The test in words a person reads: ``101``, ``one of 100, 101``, ``prefix +49``."""
     holds: Callable[[FieldValue | None], bool]
-    equals: frozenset[str] = frozenset()
-    """Where not empty: the test holds exactly if the field is one of these texts."""
+    key: Key | None = None
+    """None: an absent field may pass, or nothing is known of what passes."""
+
+    @property
+    def equals(self) -> frozenset[str]:
+        """Where not empty: the test holds only if the field is, or has, one of these texts."""
+        exact = self.key is not None and self.key.kind == "equals" and not self.key.folded
+        return self.key.texts if exact and self.key else frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,6 +276,7 @@ class Stop:
 
     why: Any
     """A template."""
+    vars: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -299,7 +323,7 @@ class Program:
     waits: tuple[tuple[str, ...], ...] = ()
     """The ``same`` of each of its ``wait_for``."""
     state: Mapping[str, "StateDecl"] = field(default_factory=lambda: NOTHING)
-    """What it may ``set``."""
+    """Those that its steps name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -409,7 +433,7 @@ class Run:
     parent: int = 0
     """The run that waits for this branch of its ``parallel``; 0: it is no branch."""
     mark: int = 0
-    """Events with a larger id are news to its next ``wait_for``."""
+    """The last event that satisfied a ``wait_for``; later ones are news to the next."""
     inbox: tuple["Arrived", ...] = ()
     """Such events that came before it got there, and that one of its ``wait_for`` wants."""
 
@@ -465,7 +489,7 @@ class GiveUp:
 
 Outcome = Done | TryAgain | GiveUp
 
-Key = tuple[str, str, str]
+KeptKey = tuple[str, str, str]
 """What a remembered value is found by: kind, rule (``""``: of none), name."""
 
 
@@ -483,7 +507,7 @@ class Kept:
     """It may be forgotten after this; None: never."""
 
     @property
-    def key(self) -> Key:
+    def key(self) -> KeptKey:
         """What it is found by."""
         return self.kind, self.rule, self.name
 
@@ -495,7 +519,7 @@ class Changes:
     runs: tuple[Run, ...] = ()
     """New ones, and those that went on or ended."""
     kept: tuple[Kept, ...] = ()
-    forgotten: tuple[Key, ...] = ()
+    forgotten: tuple[KeptKey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

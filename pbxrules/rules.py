@@ -4,22 +4,26 @@ The JSON Schema says what may stand where; this module makes something of it, an
 what a schema can't: names that nothing has, ids given twice, templates that can't be.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pbxrules import index
+from pbxrules.conditions.declared import Declared, state_of
 from pbxrules.conditions.reading import Reader
 from pbxrules.conditions.times import Time, TimeError, compile_time
-from pbxrules.errors import Fault, Problem, ProblemsError
-from pbxrules.language import Language
-from pbxrules.model import Condition, Members, Program, Rule
-from pbxrules.programs import DEFAULT_EXPIRES, compiled, source_of
+from pbxrules.errors import Fault, ProblemsError
+from pbxrules.language import Language, duration_s
+from pbxrules.model import NOTHING, Condition, Program, Rule, StateDecl
+from pbxrules.programs import Around, compiled, digest_of, source_of
+from pbxrules.rulefile import RuleFile, checked
 from pbxrules.schema import Path
+from pbxrules.scripts import FileScripts
+from pbxrules.template import Context, Names, TemplateError, compile_template
 from pbxrules.yamlsource import Document
 
 MAX_RUNS = 10_000
-"""Of one rule, waiting ones included; the newest beyond it is given up."""
+"""Of one lane, waiting ones included; the newest beyond it is given up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,42 +34,32 @@ class RuleSet:
     """Those that are enabled."""
     index: index.Index
     by_id: Mapping[str, Rule]
+    state: Mapping[str, StateDecl] = field(default_factory=lambda: NOTHING)
+    """What is remembered over restarts, by name."""
     disabled: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _File:
-    """One rule file while it is read."""
-
-    document: Document
-    wrong: frozenset[Path]
-    """Where the schema already found something: no need to look there again."""
-    mismatches: tuple[Fault, ...] = ()
-    """What it found, not told yet."""
-    strange: set[Path] = field(default_factory=set)
-    """Fields that no event has: what the schema says of their values is no matter."""
-
-    def usable(self, path: Path) -> bool:
-        return not any(wrong[: len(path)] == path for wrong in self.wrong)
-
-
-@dataclass(slots=True, kw_only=True)
 class _Reading:
     """What is gathered over all files."""
 
-    language: Language
-    problems: list[Problem] = field(default_factory=list)
-    groups: dict[str, list[str]] = field(default_factory=dict)
-    times: dict[str, Time | None] = field(default_factory=dict)
-    """None: what is wrong with it is told where it is described."""
-    rules: dict[str, Rule] = field(default_factory=dict)
-    disabled: set[str] = field(default_factory=set)
-    firsts: dict[tuple[str, str], str] = field(default_factory=dict)
-
-    def add(self, document: Document, faults: Iterable[Fault]) -> None:
-        for fault in faults:
-            where = (document.key_place if fault.at_key else document.place)(fault.path)
-            self.problems.append(Problem(where, fault.code, fault.message, fault.hint))
+    def __init__(self, language: Language) -> None:
+        self.language = language
+        self.groups: dict[str, list[str]] = {}
+        self.times: dict[str, Time | None] = {}
+        self.state: dict[str, StateDecl | None] = {}
+        self.written: dict[str, dict[str, Any]] = {
+            "groups": self.groups,
+            "times": {},
+            "state": {},
+        }
+        """The JSON of what is good."""
+        self.declared = Declared(
+            groups=self.groups, times=self.times, state=self.state, written=self.written
+        )
+        self.scripts = FileScripts(language=language, declared=self.declared)
+        self.rules: dict[str, Rule] = {}
+        self.disabled: set[str] = set()
+        self.firsts: dict[tuple[str, str], str] = {}
 
 
 def load(documents: Sequence[Document], language: Language) -> RuleSet:
@@ -74,97 +68,107 @@ def load(documents: Sequence[Document], language: Language) -> RuleSet:
     Raises:
         ProblemsError: With everything that is wrong with any of them.
     """
-    reading = _Reading(language=language)
-    files = [_checked(document, reading) for document in documents]
+    reading = _Reading(language)
+    files = [checked(document, language.rules_schema) for document in documents]
     for file in files:
         _read_groups(file, reading)
         _read_times(file, reading)
+        _read_state(file, reading)
+        _declare_scripts(file, reading)
+    for name in reading.scripts.names():
+        reading.scripts.find(name)
     for file in files:
         _read_rules(file, reading)
-        _tell_mismatches(file, reading)
-    if reading.problems:
-        raise ProblemsError(reading.problems)
+        file.tell_mismatches()
+    problems = [problem for file in files for problem in file.problems]
+    if problems:
+        raise ProblemsError(problems)
     rules = tuple(rule for rule in reading.rules.values() if rule.id not in reading.disabled)
     return RuleSet(
         rules=rules,
         index=index.build([rule.triggers for rule in rules]),
         by_id={rule.id: rule for rule in rules},
+        state={name: state for name, state in reading.state.items() if state is not None},
         disabled=len(reading.disabled),
     )
 
 
-def _checked(document: Document, reading: _Reading) -> _File:
-    """Report what reading finds wrong with a file, and note what the schema does."""
-    reading.problems.extend(document.problems)
-    if document.value is None or not document.complete:
-        return _File(document=document, wrong=frozenset({()}))
-    wrong: set[Path] = set()
-    told = {problem.where for problem in document.problems}
-    mismatches: list[Fault] = []
-    for found in reading.language.rules_schema.mismatches(document.value):
-        # A value that is wrong for a reason already told needs no second one.
-        path = found.path if found.key is None else (*found.path, found.key)
-        at_key = found.key is not None
-        if document.place(path) not in told:
-            fault = Fault(path, found.code, found.message, found.hint, at_key=at_key)
-            mismatches.append(fault)
-        wrong.add(path if found.key is None else found.path)
-    return _File(document=document, wrong=frozenset(wrong), mismatches=tuple(mismatches))
+# --- What is declared ---------------------------------------------------------------------------
 
 
-def _tell_mismatches(file: _File, reading: _Reading) -> None:
-    for fault in file.mismatches:
-        around = {fault.path[: depth + 1] for depth in range(len(fault.path))}
-        if file.strange.isdisjoint(around):
-            reading.add(file.document, [fault])
+def _read_groups(file: RuleFile, reading: _Reading) -> None:
+    for name, group in _named("groups", "group", file, reading):
+        reading.groups[name] = file.document.as_written(group, ("groups", name)) or []
 
 
-def _read_groups(file: _File, reading: _Reading) -> None:
-    for name, group in _named("groups", file):
-        if _first(file, reading, "group", name, ("groups", name)):
-            reading.groups[name] = group or []
-
-
-def _read_times(file: _File, reading: _Reading) -> None:
+def _read_times(file: RuleFile, reading: _Reading) -> None:
     language = reading.language
-    for name, wanted in _named("times", file):
+    for name, value in _named("times", "time", file, reading):
         path: Path = ("times", name)
-        if not _first(file, reading, "time", name, path):
-            continue
         reading.times[name] = None
-        if wanted is None:
+        if value is None:
             continue
+        wanted = file.document.as_written(value, path)
         try:
             reading.times[name] = compile_time(
                 wanted, zone=language.zone, zones=language.zones, zone_names=language.zone_names
             )
         except TimeError as exc:
-            reading.add(
-                file.document,
-                [
-                    Fault((*path, *p.path), p.code, p.message, p.hint, at_key=p.code in _AT_KEY)
-                    for p in exc.problems
-                ],
+            file.tell(
+                Fault((*path, *p.path), p.code, p.message, p.hint, at_key=p.code in _AT_KEY)
+                for p in exc.problems
             )
+        else:
+            reading.written["times"][name] = wanted
 
 
 _AT_KEY = ("unknown-key", "two-keys")
 """What is wrong with a key of a time, and not with its value."""
 
 
-def _named(key: str, file: _File) -> Iterator[tuple[str, Any]]:
-    """The names that a file gives under *key*, and for what, with numbers as their digits.
+def _read_state(file: RuleFile, reading: _Reading) -> None:
+    for name, value in _named("state", "state", file, reading):
+        reading.state[name] = None
+        faults = list(_topic_faults(value, ("state", name, "mqtt")))
+        file.tell(faults)
+        if value is not None and not faults:
+            reading.state[name] = state_of(value)
+            reading.written["state"][name] = value
+
+
+def _topic_faults(value: Any, path: Path) -> Iterator[Fault]:
+    """What is wrong with the topic that a state is bound to, if it is."""
+    if not isinstance(value, Mapping):
+        return
+    if "{{" in value["mqtt"]:
+        message = "the topic of a state takes no templates"
+        yield Fault(path, "bad-topic", message, "write the whole topic")
+        return
+    try:
+        compile_template(value["mqtt"], Context.TOPIC, Names(fields=frozenset()))
+    except TemplateError as exc:
+        for problem in exc.problems:
+            hint = "one state has one topic" if problem.hint else ""
+            yield Fault(path, problem.code, problem.message, hint)
+
+
+def _declare_scripts(file: RuleFile, reading: _Reading) -> None:
+    for name, _ in _named("scripts", "script", file, reading):
+        reading.scripts.declare(name, file, file.value["scripts"][name])
+
+
+def _named(key: str, kind: str, file: RuleFile, reading: _Reading) -> Iterator[tuple[str, Any]]:
+    """The names that a file is the first to give under *key*, and for what.
 
     None where something is wrong with it.
     """
-    value = file.document.value
-    named = value.get(key, {}) if isinstance(value, Mapping) else {}
+    named = file.value.get(key, {}) if isinstance(file.value, Mapping) else {}
     for name in named if isinstance(named, Mapping) else ():
-        usable = file.usable((key, name))
-        yield name, file.document.as_written(named[name], (key, name)) if usable else None
+        if _first(file, reading, kind, name, (key, name)):
+            yield name, named[name] if file.usable((key, name)) else None
 
 
-def _first(file: _File, reading: _Reading, kind: str, name: str, path: Path) -> bool:
+def _first(file: RuleFile, reading: _Reading, kind: str, name: str, path: Path) -> bool:
     """Whether *name* was not given before; a problem where it was."""
     at_key = kind != "id"
     where = str(file.document.key_place(path) if at_key else file.document.place(path))
@@ -172,59 +176,63 @@ def _first(file: _File, reading: _Reading, kind: str, name: str, path: Path) -> 
     if before == where:
         return True
     message = f"the {kind} '{name}' stands also at {before}"
-    reading.add(file.document, [Fault(path, f"duplicate-{kind}", message, at_key=at_key)])
+    file.tell([Fault(path, f"duplicate-{kind}", message, at_key=at_key)])
     return False
 
 
-def _read_rules(file: _File, reading: _Reading) -> None:
-    value = file.document.value
-    if not isinstance(value, Mapping):
-        return
-    reading.add(file.document, reading.language.late(value, (), "file"))
-    rules = value.get("rules", [])
+# --- Rules --------------------------------------------------------------------------------------
+
+
+def _read_rules(file: RuleFile, reading: _Reading) -> None:
+    rules = file.value.get("rules", []) if isinstance(file.value, Mapping) else []
     for place, rule in enumerate(rules if isinstance(rules, list) else []):
-        path: Path = ("rules", place)
         if isinstance(rule, Mapping):
-            _read_rule(rule, path, file, reading)
+            _read_rule(rule, ("rules", place), file, reading)
 
 
-def _read_rule(rule: Mapping[str, Any], path: Path, file: _File, reading: _Reading) -> None:
-    document = file.document
-    before = len(reading.problems)
+def _read_rule(rule: Mapping[str, Any], path: Path, file: RuleFile, reading: _Reading) -> None:
+    before = len(file.problems)
     rule_id = rule.get("id")
     if isinstance(rule_id, str):
         _first(file, reading, "id", rule_id, (*path, "id"))
-    reading.add(document, reading.language.late(rule, path, "rule"))
-    reader = _reader(rule, path, file, reading)
-    condition = _read_asked(rule, path, reader, document)
-    reading.add(document, reader.faults)
-    file.strange.update(fault.path for fault in reader.faults if fault.code == "unknown-field")
-    program = _read_program(rule, path, file, reading, reader.payload)
-    if program is None or not file.usable(path) or len(reading.problems) > before:
+    own = rule.get("variables", {}) if file.usable((*path, "variables")) else {}
+    reader = Reader(
+        language=reading.language,
+        declared=reading.declared,
+        rule=str(rule.get("id", "")),
+        variables={**reading.language.variables, **own},
+        usable=file.usable,
+    )
+    condition = _read_asked(rule, path, reader, file.document)
+    per = reader.read_fields(rule.get("per", []), (*path, "per"), also=("call",))
+    file.tell(reader.faults)
+    program = _read_program(rule, path, file, reading, reader)
+    if program is None or not file.usable(path) or len(file.problems) > before:
         return
     assert isinstance(rule_id, str)
+    cooldown = rule.get("cooldown")
     reading.rules[rule_id] = Rule(
         id=rule_id,
-        where=document.place((*path, "id")),
-        triggers=reader.triggers,
+        where=file.document.place((*path, "id")),
+        triggers=tuple(reader.triggers or ()),
         condition=condition,
         program=program,
-        max_runs=MAX_RUNS,
+        digest=_digest_of_waiting(rule, reader),
+        per=per,
+        once_per_call="once_per" in rule,
+        cooldown_s=None if cooldown is None else duration_s(cooldown),
+        mode=program.mode,
+        max_runs=int(rule.get("max", MAX_RUNS)),
     )
     if rule.get("enabled") is False:
         reading.disabled.add(rule_id)
 
 
-def _reader(rule: Mapping[str, Any], path: Path, file: _File, reading: _Reading) -> Reader:
-    own = rule.get("variables", {}) if file.usable((*path, "variables")) else {}
-    return Reader(
-        language=reading.language,
-        groups=reading.groups,
-        times=reading.times,
-        rule=str(rule.get("id", "")),
-        variables={**reading.language.variables, **own},
-        usable=file.usable,
-    )
+def _digest_of_waiting(rule: Mapping[str, Any], reader: Reader) -> str:
+    """What tells whether a reload changed a rule whose ``for`` waits; ``""`` without one."""
+    if all(trigger.for_s is None for trigger in reader.triggers or ()):
+        return ""
+    return digest_of([rule, reader.used.of(reader.declared)])
 
 
 def _read_asked(
@@ -240,20 +248,20 @@ def _read_asked(
 
 
 def _read_program(
-    rule: Mapping[str, Any], path: Path, file: _File, reading: _Reading, payload: Members | None
+    rule: Mapping[str, Any], path: Path, file: RuleFile, reading: _Reading, reader: Reader
 ) -> Program | None:
-    """The rule's program; None, and its problems reported, where it can't be."""
-    steps = rule.get("actions")
-    if not isinstance(steps, list) or not file.usable((*path, "variables")):
+    """The rule's program; None, and its problems told, where it can't be."""
+    if not file.usable((*path, "variables")):
         return None
-    # A step that the schema refuses hides nothing of what is wrong with the others.
-    usable = [place for place in range(len(steps)) if file.usable((*path, "actions", place))]
-    expires = rule.get("expires") if file.usable((*path, "expires")) else None
-    told = {**rule, "expires": expires or DEFAULT_EXPIRES}
-    source = source_of(told, usable, path, file.document, reading.language)
-    program, faults = compiled(source, reading.language, payload)
-    for fault in faults:
-        place = usable[int(fault.path[1])]
-        moved = replace(fault, path=(*path, "actions", place, *fault.path[2:]))
-        reading.add(file.document, [moved])
-    return program if len(usable) == len(steps) else None
+    source, faults = source_of(
+        rule, path, file=file, language=reading.language, scripts=reading.scripts
+    )
+    file.tell(faults)
+    around = Around(
+        declared=reading.declared,
+        triggers=reader.triggers,
+        usable=lambda inner: file.usable((*path, *inner)),
+    )
+    program, faults = compiled(source, reading.language, around)
+    file.tell(replace(fault, path=(*path, *fault.path)) for fault in faults)
+    return program

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from pbxrules.memory import Draft, Whole
+from pbxrules.memory import TIMED, Draft, Whole
 from pbxrules.model import (
     NOTHING,
     Delivery,
@@ -51,7 +51,7 @@ def delivery(
         secrets: The values themselves only where the action is performed; for people,
             words that stand for them.
         store_id: Makes the delivery's id the only one of its kind.
-        now: This moment.
+        now: Of this try; also what ``now`` is in its templates.
     """
     run, event, program = whole.run, whole.event, whole.program
     step = step_of(run, program)
@@ -97,6 +97,17 @@ def expire(draft: Draft, whole: Whole) -> None:
 def abandon(run: Run, why: str, now: Moment) -> Run:
     """The run, ended because its program can no longer be understood."""
     return replace(note(run, run.verb, "failed", why), position="", due=now)
+
+
+def resumed(whole: Whole) -> Whole:
+    """A run as it is after a crash: the action that it owed may have been tried.
+
+    So its ``finally`` is owed, even if that action should expire now.
+    """
+    run = whole.run
+    if run.outcome or run.verb in TIMED or run.begun:
+        return whole
+    return Whole(replace(run, begun=True), whole.event, whole.program)
 
 
 def tried_once(run: Run) -> Run:

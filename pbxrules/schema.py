@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 import jsonschema_rs
 
 from pbxrules.errors import did_you_mean
-from pbxrules.members import members
-from pbxrules.model import Members
+from pbxrules.members import Members, members
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
@@ -126,9 +125,14 @@ def _unknown_keys(path: Path, error: Any) -> Iterator[Mismatch]:
     for key in error.instance:
         if key in known:
             continue
-        hint = f"say '{other[key]}'" if key in other else did_you_mean(str(key), known)
+        hint = _said(other[key]) if key in other else did_you_mean(str(key), known)
         message = f"'{key}' is no key of {_kind(error)}"
         yield Mismatch(path=path, code="unknown-key", message=message, hint=hint, key=str(key))
+
+
+def _said(word: str) -> str:
+    """What to do: say our *word*, unless that is a sentence by itself."""
+    return word if " " in word else f"say '{word}'"
 
 
 def _not_together(path: Path, error: Any) -> Iterator[Mismatch]:
@@ -185,11 +189,12 @@ def _wrong_type(path: Path, error: Any) -> Iterator[Mismatch]:
     words = " or ".join(_TYPES[name] for name in names)
     schema: Any = error.schema
     hint = schema.get("x-hint", "")
-    if names == ["string"] and isinstance(error.instance, int | float):
-        if "x-wanted" in schema and not _matches(schema.get("pattern", ""), str(error.instance)):
-            words = schema["x-wanted"]
-        else:
+    if names == ["string"]:
+        number = isinstance(error.instance, int | float) and not isinstance(error.instance, bool)
+        if number and _matches(schema.get("pattern", ""), str(error.instance)):
             hint = "put it in quotes"
+        else:
+            words = schema.get("x-wanted", words)
     message = f"{_quoted(error)} is not {words}"
     yield Mismatch(path=path, code="wrong-type", message=message, hint=hint)
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pbxrules.clock import iso
-from pbxrules.engine import words
 from pbxrules.logs import escape
+from pbxrules.memory import TIMED
+from pbxrules.misses import words
 from pbxrules.model import RUNS_PER_EVENT, Run
 from pbxrules.store import reading
 from pbxrules.store.reading import EventRecord
@@ -23,7 +24,8 @@ PAGE = 200
 SETTLE_S = 2.0
 """How long ``--follow`` waits for an event's actions before it shows them as owed."""
 STYLES = {
-    "done": "green", "owed": "yellow", "failed": "red", "expired": "red", "dropped": "red",
+    "done": "green", "owed": "yellow", "waits": "yellow",
+    "failed": "red", "expired": "red", "dropped": "red",
 }  # fmt: skip
 
 
@@ -41,6 +43,8 @@ def event_json(record: EventRecord) -> dict[str, Any]:
 
 def actions(run: Run) -> Iterator[dict[str, Any]]:
     """What became of each action of a run; the last one may be owed still."""
+    if run.parent and run.ended:
+        return  # the run that it was a branch of tells
     for tried in run.tried:
         yield {
             "rule": run.rule,
@@ -57,7 +61,7 @@ def actions(run: Run) -> Iterator[dict[str, Any]]:
             "run": f"{run.event_id}.{run.id % RUNS_PER_EVENT}",
             "position": run.position,
             "action": run.verb,
-            "state": "owed",
+            "state": "waits" if run.verb in TIMED else "owed",
             "reason": "",
             "attempts": run.attempt,
         }

@@ -97,7 +97,7 @@ def arrive(draft: Draft, whole: Whole, event_id: int, event: Event, *, sure: boo
         if isinstance(node.deed, WaitFor) and _wants(node.deed, whole, event, sure=sure)
     )
     run = whole.run
-    if not wanted or event_id <= run.mark:
+    if not wanted or event_id <= max(run.mark, run.event_id):
         return
     arrived = Arrived(id=event_id, fields=event.fields, wanted=wanted)
     if run.position in wanted:

@@ -22,8 +22,8 @@ def bundled() -> str:
     """The text of ``rules.schema.json``."""
     files = dict(documents(PARTS))
     base = files.pop(BASE)
-    actions, conditions = (dict(documents(PARTS / kind)) for kind in ("actions", "conditions"))
-    whole = bundle(base, actions, conditions, files)
+    parts = {kind: dict(documents(PARTS / kind)) for kind in ("actions", "steps", "conditions")}
+    whole = bundle(base, **parts, files=files)
     return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
 
 

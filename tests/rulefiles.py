@@ -45,8 +45,13 @@ def program(text: str) -> Program:
 
 def step(action: str) -> Step:
     """The one step that an action is."""
-    (only,) = program(rule(actions=f"[{action}]")).steps
+    (only,) = steps(program(rule(actions=f"[{action}]")))
     return only
+
+
+def steps(program: Program) -> list[Step]:
+    """The actions of a program, in the order in which they stand."""
+    return [node.deed for node in program.nodes.values() if isinstance(node.deed, Step)]
 
 
 def decided(rules: RuleSet, told: Event, *, wall_s: float = NOON_S) -> Decision:

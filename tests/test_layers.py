@@ -13,13 +13,14 @@ LINE = "-- the line --"
 
 LAYERS = [
     ["errors"],
-    ["model", "yamlfaults"],
-    ["yamlsource", "members", "template", "resends"],
+    ["model", "members", "yamlfaults"],
+    ["yamlsource", "template", "resends"],
     ["schema"],
-    ["pbx"],
+    ["pbx", "rulefile"],
     ["language"],
     ["conditions"],
-    ["index", "programs"],
+    ["steps"],
+    ["index", "programs", "scripts"],
     ["rules"],
     ["engine", "runs"],
     [LINE],

@@ -36,7 +36,7 @@ class Line:
     """Takes events as the intake does, with a store that commits when it is told."""
 
     def __init__(self) -> None:
-        self.resends = Resends()
+        self.resends = Resends(START)
         self.accepted: list[Seen] = []
 
     def take(self, event: Event, now: Moment) -> Seen | None:
@@ -251,17 +251,33 @@ def test_spans_hold_over_clock_steps_and_reboots(later: Moment, resend: bool) ->
         pytest.param(lambda n: a_status("Idle", extension=str(n)), id="extensions"),
     ],
 )
+@pytest.mark.parametrize("commits", [False, True], ids=["not on disk yet", "on disk"])
 def test_promise_9_the_memory_for_resends_is_bounded(
-    kind: Callable[[int], Event], monkeypatch: pytest.MonkeyPatch
+    kind: Callable[[int], Event], commits: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(resends, "MAX_REMEMBERED", 3)
     line = Line()
     for number in (0, 1, 2, 0, 3, 4):
-        line.take(kind(number), START)
+        if line.take(kind(number), START) is None and commits:
+            line.commit(len(line.accepted) - 1)
     # 0 was seen again, so that 1 and 2 are the ones not seen for longest.
     found = [line.take(kind(number), START) for number in (0, 3, 4)]
     assert [seen.id for seen in found if seen] == [0, 3, 4]
     assert line.take(kind(1), START) is None
+
+
+def test_promise_9_what_is_too_old_takes_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resends, "TRIM", 10)
+    line = Line()
+    for number in range(1000):
+        assert line.take(an_event("ring", call_id=str(number)), START.after(number)) is None
+        line.commit(number)
+        assert line.take(an_event("ring", call_id=str(number)), START.after(number)) is not None
+
+    recent = line.resends._by_span[10.0]
+    assert len(recent._rows) <= 11
+    assert len(recent._ids) <= 11 + 2 * 11
+    assert len(recent._again) <= 11
 
 
 def test_promise_9_an_extension_that_spoke_last_is_forgotten_last(

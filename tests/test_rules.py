@@ -60,6 +60,9 @@ rules:
     triggers:
       - {id: door, event: ring, extension: {in: [101, 0102], not: {in: family}, exists: true}}
       - {payload.ext.extid: "7", extensions: 101, duration: 10}
+      - caller: {prefix: +49, suffix: [0, 1], contains: 5, length: 3, between: [0100, 0199]}
+        trunk: {glob: "s*", regex: [a, "[b-d]"], ignore_case: true, length: {above: 2.0, below: 9}}
+        duration: {above: 1.5, below: 10}
     conditions:
       - {time: [night, others], caller: {in: family}}
       - or: [trigger: [door, 2], "{{ now.hour < 7 }}"]
@@ -107,6 +110,12 @@ def test_the_rule_with_every_key_has_every_key_of_this_release() -> None:
     assert known <= set(keys_of(read(EVERY_KEY, file="a").value))
 
 
+def test_all_operators_fire_a_rule() -> None:
+    fields = {"extension": "9", "caller": "+4912", "event": "bye"}
+    assert fires(rule("{event: {not: ring}, caller: {glob: '+4?[0-9]*', length: 5}}"), **fields)
+    assert not fires(rule("{event: {prefix: r}, caller: {glob: '+4*'}}"), **fields)
+
+
 def test_every_key_means_what_the_language_says() -> None:
     every = ruleset(EVERY_KEY).by_id["every-key"]
     assert str(every.where) == "a.yaml:13:9"
@@ -116,8 +125,25 @@ def test_every_key_means_what_the_language_says() -> None:
             ("extension", "one of 101, 0102 and not in family and there"),
         ],
         [("payload.ext.extid", "7"), ("extensions", "101"), ("duration", "10")],
+        [
+            (
+                "caller",
+                (
+                    "prefix +49 and suffix one of 0, 1 and contains 5 and length 3"
+                    " and between 0100 and 0199"
+                ),
+            ),
+            (
+                "trunk",
+                (
+                    "glob s* and regex one of a, [b-d] and length above 2.0 and below 9"
+                    " (ignoring case)"
+                ),
+            ),
+            ("duration", "above 1.5 and below 10"),
+        ],
     ]
-    assert [trigger.id for trigger in every.triggers] == ["door", "2"]
+    assert [trigger.id for trigger in every.triggers] == ["door", "2", "3"]
     assert every.condition is not None
     assert [
         (part.says, [inner.says for inner in part.parts]) for part in every.condition.parts
@@ -515,6 +541,77 @@ TRIGGERS = [
         "{extension: {equals: 1}}",
         ["3:26: unknown-key: 'equals' is no key of a field test (say 'in')"],
         id="another system's operator",
+    ),
+    pytest.param(
+        "{caller: {begins_with: 1, not: {ends_with: 2}, regexp: 3}}",
+        [
+            "3:23: unknown-key: 'begins_with' is no key of a field test (say 'prefix')",
+            "3:45: unknown-key: 'ends_with' is no key of a field test (say 'suffix')",
+            "3:60: unknown-key: 'regexp' is no key of a field test (say 'regex')",
+        ],
+        id="operators of other systems",
+    ),
+    pytest.param(
+        "{caller: {regex: ['[0-9]+', '(0']}}",
+        [
+            (
+                "3:41: bad-regex: '(0' is no regular expression: a ( is never closed"
+                " (for the character itself write \\()"
+            )
+        ],
+        id="a regular expression that is none",
+    ),
+    pytest.param(
+        "{caller: {glob: '[9-0]*'}}",
+        ["3:29: bad-glob: in '[9-0]*' the range 9-0 is empty (write 0-9)"],
+        id="a glob with an empty range",
+    ),
+    pytest.param(
+        "{caller: {exists: true, ignore_case: true}}",
+        [
+            (
+                "3:50: lone-modifier: 'ignore_case' changes nothing here"
+                " (it goes with in, not, glob, regex, prefix, suffix, contains)"
+            )
+        ],
+        id="ignore_case beside nothing that has a case",
+    ),
+    pytest.param(
+        "{caller: {prefix: '', suffix: [1, ''], contains: {}, glob: []}}",
+        [
+            "3:31: wrong-value: this text is empty",
+            "3:47: wrong-value: this text is empty",
+            "3:62: wrong-type: a mapping is not text or a number or a list",
+            "3:72: wrong-value: this list is empty",
+        ],
+        id="operators without a text",
+    ),
+    pytest.param(
+        "{duration: {above: 1m, below: [], between: [1, 2, 3]}}",
+        [
+            "3:32: wrong-value: '1m' is not a number",
+            "3:43: wrong-type: a list is not text or a number",
+            "3:56: wrong-value: a list has more entries than 2",
+        ],
+        id="bounds that are none",
+    ),
+    pytest.param(
+        "{extension: {between: [5, 10]}}",
+        [
+            (
+                "3:35: wrong-value: '5' and '10' have not the same number of digits"
+                " (for numbers of any length say above and below)"
+            )
+        ],
+        id="bounds with different numbers of digits",
+    ),
+    pytest.param(
+        "{caller: {length: {over: 3}, not: {length: '3'}}}",
+        [
+            "3:32: unknown-key: 'over' is no key of length (say 'above')",
+            "3:56: wrong-type: '3' is not a whole number or a mapping",
+        ],
+        id="a length that is none",
     ),
     pytest.param(
         "{extension: {exists: yes}}",
@@ -1231,7 +1328,6 @@ LATER: dict[str, Callable[[str], tuple[str, str]]] = {
     "file": lambda key: (f"{key}: {{}}\n" + rule(), "1:1"),
     "rule": lambda key: (rule() + f"  {key}: 1\n", "5:3"),
     "trigger": lambda key: (rule(f"{{event: ring, {key}: 20s}}"), "3:27"),
-    "operator": lambda key: (rule(f"{{extension: {{not: {{{key}: '1'}}}}}}"), "3:32"),
     "step": lambda key: (rule(actions=f"[{{log: a, {key}: 1}}]"), "4:22"),
 }
 

@@ -2,50 +2,45 @@
 
 A scalar is exact, a list is any of, a map has operators that must all hold.  A plain
 string is never a pattern, for ``*`` and ``#`` are dialled.  On a list field a test holds
-if any element passes it; ``not`` holds if none does.  An absent field fails every test
-but ``exists: false`` and ``not``.
+if any one element passes all of it; ``not`` holds if none does.  An absent field fails
+every test but ``exists: false`` and ``not``.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
+from pbxrules.conditions.numbers import above, below, between, length
+from pbxrules.conditions.parts import (
+    Beside,
+    Element,
+    FieldTestError,
+    Part,
+    Passes,
+    Whole,
+    listed,
+    of_the_field,
+)
+from pbxrules.conditions.patterns import glob, regex
 from pbxrules.errors import did_you_mean
-from pbxrules.model import Event, FieldTest, FieldValue
+from pbxrules.model import Event, FieldTest, FieldValue, Key, Kind
 
-SHOWN = 5
-"""Texts of a list that are named in words."""
-Holds = Callable[[FieldValue | None], bool]
+__all__ = ["IGNORE_CASE", "OPERATORS", "FieldTestError", "field_test", "value_of"]
 
-
-@dataclass(frozen=True, slots=True)
-class FieldTestError(Exception):
-    """A test that can't be; *path* leads to the wrong part of it."""
-
-    path: tuple[str | int, ...]
-    code: str
-    message: str
-    hint: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """A part of a test: what it asks, in words, and the texts where it asks for equality."""
-
-    holds: Holds
-    wanted: str
-    equals: frozenset[str] = frozenset()
+IGNORE_CASE = "ignore_case"
+"""Stands among the operators, tests nothing, and changes what those of ``CASED`` mean."""
+CASED = ("in", "not", "glob", "regex", "prefix", "suffix", "contains")
 
 
 def field_test(field: str, wanted: Any, groups: Mapping[str, Sequence[str]]) -> FieldTest:
     """The test that *field* is as *wanted* says, with numbers already as their digits.
 
     Raises:
-        FieldTestError: Something in *wanted* is unknown, such as a group.
+        FieldTestError: Something in *wanted* is unknown, such as a group, or can't be read.
     """
-    part = _test(wanted, groups)
-    return FieldTest(field=field, wanted=part.wanted, holds=part.holds, equals=part.equals)
+    part = of_the_field(_test(wanted, Beside(groups=groups)))
+    return FieldTest(field=field, wanted=part.wanted, holds=part.holds, key=part.key)
 
 
 def value_of(event: Event, field: str) -> FieldValue | None:
@@ -55,6 +50,11 @@ def value_of(event: Event, field: str) -> FieldValue | None:
     value: Any = event.payload
     for name in field.split(".")[1:]:
         value = value.get(name) if isinstance(value, Mapping) else None
+    return field_value(value)
+
+
+def field_value(value: Any) -> FieldValue | None:
+    """A JSON value as a test sees it; None where it is nothing that can be tested."""
     match value:
         case bool():
             return "true" if value else "false"
@@ -66,75 +66,136 @@ def value_of(event: Event, field: str) -> FieldValue | None:
             return None
 
 
-def _test(wanted: Any, groups: Mapping[str, Sequence[str]]) -> _Part:
-    match wanted:
-        case Mapping():
-            return _all([_operator(name, wanted[name], groups) for name in wanted])
-        case list():
-            return _any_of(wanted)
-        case _:
-            return _any_of([wanted])
+# --- tests of texts ---------------------------------------------------------------------------
 
-
-def _any_of(texts: Sequence[str]) -> _Part:
-    return _one_of(tuple(texts))
+_PASSES: Mapping[Kind, Callable[[tuple[str, ...]], Passes]] = {
+    "equals": lambda texts: frozenset(texts).__contains__,
+    "begins": lambda texts: lambda text: text.startswith(texts),
+    "ends": lambda texts: lambda text: text.endswith(texts),
+    "contains": lambda texts: lambda text: any(part in text for part in texts),
+}
 
 
 @lru_cache(maxsize=4096)
-def _one_of(texts: tuple[str, ...]) -> _Part:
+def _of_texts(kind: Kind, texts: tuple[str, ...], ignore_case: bool) -> Element:  # noqa: FBT001 - cached by it
     """Shared by all tests that ask for the same: ``event: ring`` stands in every other rule."""
-    options = frozenset(texts)
-
-    def holds(value: FieldValue | None) -> bool:
-        if isinstance(value, tuple):
-            return not options.isdisjoint(value)
-        return value is not None and str(value) in options
-
-    one = len(options) == 1
-    words = ", ".join(texts[:SHOWN]) + (", …" if len(texts) > SHOWN else "")
-    return _Part(holds, words if one else f"one of {words}", options)
-
-
-def _all(parts: Sequence[_Part]) -> _Part:
-    if len(parts) == 1:
-        return parts[0]
-
-    def holds(value: FieldValue | None) -> bool:
-        return all(part.holds(value) for part in parts)
-
-    return _Part(holds, " and ".join(part.wanted for part in parts))
+    sought = tuple(map(str.casefold, texts)) if ignore_case else texts
+    passes = _PASSES[kind](sought)
+    return Element(
+        listed(texts),
+        (lambda text: passes(text.casefold())) if ignore_case else passes,
+        # Every text begins with an empty one, so that tells nothing.
+        Key(kind=kind, texts=frozenset(sought), folded=ignore_case)
+        if kind == "equals" or all(sought)
+        else None,
+    )
 
 
-def _operator(name: str, operand: Any, groups: Mapping[str, Sequence[str]]) -> _Part:
+def _texts(operand: Any) -> tuple[str, ...]:
+    return tuple(operand) if isinstance(operand, list) else (operand,)
+
+
+def _in(operand: Any, beside: Beside) -> Element:
+    if isinstance(operand, list):
+        return _of_texts("equals", _texts(operand), beside.ignore_case)
+    if operand not in beside.groups:
+        hint = did_you_mean(operand, beside.groups)
+        raise FieldTestError((), "unknown-group", f"no group is called '{operand}'", hint)
+    members = _of_texts("equals", tuple(beside.groups[operand]), beside.ignore_case)
+    return replace(members, wanted=f"in {operand}")
+
+
+def _texts_that(kind: Kind, word: str) -> Callable[[Any, Beside], Element]:
+    def made(operand: Any, beside: Beside) -> Element:
+        part = _of_texts(kind, _texts(operand), beside.ignore_case)
+        return replace(part, wanted=f"{word} {part.wanted}")
+
+    return made
+
+
+# --- operators --------------------------------------------------------------------------------
+
+
+def _test(wanted: Any, beside: Beside) -> Part:
+    if isinstance(wanted, Mapping):
+        return _all(wanted, beside)
+    return _of_texts("equals", _texts(wanted), beside.ignore_case)
+
+
+def _all(wanted: Mapping[str, Any], beside: Beside) -> Part:
+    """All operators of a map: one element has to pass all that ask something of an element."""
+    names = [name for name in wanted if name != IGNORE_CASE]
+    if IGNORE_CASE in wanted:
+        if not any(name in CASED for name in names):
+            message = f"'{IGNORE_CASE}' changes nothing here"
+            hint = f"it goes with {', '.join(CASED)}"
+            raise FieldTestError((IGNORE_CASE,), "lone-modifier", message, hint)
+        beside = replace(beside, ignore_case=wanted[IGNORE_CASE])
+    part = _joined([_operator(name, wanted[name], beside) for name in names])
+    if wanted.get(IGNORE_CASE):
+        return replace(part, wanted=f"{part.wanted} (ignoring case)")
+    return part
+
+
+def _operator(name: str, operand: Any, beside: Beside) -> Part:
     try:
-        return OPERATORS[name](operand, groups)
+        return OPERATORS[name](operand, beside)
     except FieldTestError as exc:
         raise FieldTestError((name, *exc.path), exc.code, exc.message, exc.hint) from exc
 
 
-def _in(operand: Any, groups: Mapping[str, Sequence[str]]) -> _Part:
-    if isinstance(operand, list):
-        return _any_of(operand)
-    if operand not in groups:
-        raise FieldTestError(
-            (), "unknown-group", f"no group is called '{operand}'", did_you_mean(operand, groups)
-        )
-    part = _any_of(groups[operand])
-    return _Part(part.holds, f"in {operand}", part.equals)
+def _joined(parts: Sequence[Part]) -> Part:
+    if len(parts) == 1:
+        return parts[0]
+    wanted = " and ".join(part.wanted for part in parts)
+    passes = [part.passes for part in parts if isinstance(part, Element)]
+    key = min((part.key for part in parts if part.key), key=_vagueness, default=None)
+    one = Element(wanted, lambda text: all(passing(text) for passing in passes), key)
+    holds = [part.holds for part in parts if isinstance(part, Whole)]
+    if not holds:
+        return one
+    if passes:
+        holds.append(of_the_field(one).holds)
+    return Whole(wanted, lambda value: all(held(value) for held in holds), key)
 
 
-def _not(operand: Any, groups: Mapping[str, Sequence[str]]) -> _Part:
-    part = _test(operand, groups)
-    return _Part(lambda value: not part.holds(value), f"not {part.wanted}")
+def _vagueness(key: Key) -> tuple[int, int]:
+    """Smaller for what fewer texts are likely to pass."""
+    return _VAGUENESS[key.kind], -min(map(len, key.texts), default=0)
 
 
-def _exists(operand: bool, _: Mapping[str, Sequence[str]]) -> _Part:  # noqa: FBT001 - the YAML's own
-    return _Part(lambda value: (value is not None) is operand, "there" if operand else "absent")
+_VAGUENESS: Mapping[Kind, int] = {
+    "equals": 0,
+    "begins": 1,
+    "ends": 1,
+    "contains": 2,
+    "matches": 3,
+}
 
 
-OPERATORS: Mapping[str, Callable[[Any, Mapping[str, Sequence[str]]], _Part]] = {
+def _not(operand: Any, beside: Beside) -> Whole:
+    part = of_the_field(_test(operand, beside))
+    several = isinstance(operand, Mapping) and len(operand.keys() - {IGNORE_CASE}) > 1
+    wanted = f"not ({part.wanted})" if several else f"not {part.wanted}"
+    return Whole(wanted, lambda value: not part.holds(value))
+
+
+def _exists(operand: bool, _: Beside) -> Whole:  # noqa: FBT001 - the YAML's own
+    return Whole("there" if operand else "absent", lambda value: (value is not None) is operand)
+
+
+OPERATORS: Mapping[str, Callable[[Any, Beside], Part]] = {
     "in": _in,
     "not": _not,
+    "glob": glob,
+    "regex": regex,
+    "prefix": _texts_that("begins", "prefix"),
+    "suffix": _texts_that("ends", "suffix"),
+    "contains": _texts_that("contains", "contains"),
+    "above": above,
+    "below": below,
+    "between": between,
+    "length": length,
     "exists": _exists,
 }
 """The operators of a field test, by the word that stands in the YAML."""

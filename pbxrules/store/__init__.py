@@ -107,6 +107,7 @@ class OpenRun:
 
     id: int
     rule: str
+    program: str
     lane: str
     call: str
     parent: int

@@ -96,7 +96,7 @@ def open_runs(db: sqlite3.Connection) -> list[OpenRun]:
     """All runs that something is owed of, in order of their ids."""
     boots = _boots(db)
     found = db.execute(
-        "SELECT id, rule, lane, call, verb, due_boot, due_uptime, due_wall, expires_s,"
+        "SELECT id, rule, program, lane, call, verb, due_boot, due_uptime, due_wall, expires_s,"
         " try_boot, try_uptime, try_wall,"
         # A parent stands first in it; without one there may be much, none of it needed here.
         f""" CASE WHEN more GLOB '{{"{rows.MORE[0]}":*' THEN more ELSE '' END"""
@@ -106,13 +106,14 @@ def open_runs(db: sqlite3.Connection) -> list[OpenRun]:
         OpenRun(
             id=row[0],
             rule=row[1],
-            lane=row[2],
-            call=row[3],
-            parent=rows.more(row[12]).get("parent", 0),
-            verb=row[4],
-            due=rows.moment(row[5:8], boots),
-            expires_s=row[8],
-            next_try=rows.moment(row[9:12], boots),
+            program=row[2],
+            lane=row[3],
+            call=row[4],
+            parent=rows.more(row[13]).get("parent", 0),
+            verb=row[5],
+            due=rows.moment(row[6:9], boots),
+            expires_s=row[9],
+            next_try=rows.moment(row[10:13], boots),
         )
         for row in found
     ]

@@ -12,7 +12,7 @@ from pbxrules.model import (
     Event,
     FieldValue,
     Kept,
-    Key,
+    KeptKey,
     Miss,
     Moment,
     Run,
@@ -167,7 +167,7 @@ def kept(row: Sequence[Any], boots: Mapping[int, str]) -> Kept:
     return Kept(kind=row[0], rule=row[1], name=row[2], value=json.loads(row[3]), until=until)
 
 
-def overlay(memory: dict[Key, Kept | None], changes: Changes) -> None:
+def overlay(memory: dict[KeptKey, Kept | None], changes: Changes) -> None:
     """Change *memory* as *changes* say; None stands for what is forgotten."""
     for key in changes.forgotten:
         memory[key] = None

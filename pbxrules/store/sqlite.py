@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pbxrules.errors import StoreError
-from pbxrules.model import Changes, Kept, Key, Moment
+from pbxrules.model import Changes, Kept, KeptKey, Moment
 from pbxrules.store import (
     Accepted,
     Advanced,
@@ -155,7 +155,7 @@ class SqliteStore:
             if len(self._lazy) == 1:
                 self._queue.put([_LAZY])
             return
-        if isinstance(change, Refused) and self._queue.qsize() > MAX_WAITING:
+        if isinstance(change, Refused) and self._queue.qsize() + len(self._put_now) > MAX_WAITING:
             return
         # A lone report waits for nobody; of many, the rest goes on while it is written.
         at_once = self._soon is None or (self._idle and not self._put_now)
@@ -222,7 +222,7 @@ class SqliteStore:
     def memory(self) -> list[Kept]:
         """All that is remembered, with what was put in an ``Advanced``, written or not."""
         with reading.opened(self.path) as db:
-            remembered: dict[Key, Kept | None] = {one.key: one for one in reading.memory(db)}
+            remembered: dict[KeptKey, Kept | None] = {one.key: one for one in reading.memory(db)}
         for changes in self._unwritten.values():
             overlay(remembered, changes)
         return [one for one in remembered.values() if one is not None]

@@ -9,7 +9,7 @@ import itertools
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 
-from pbxrules.model import Kept, Key, Run
+from pbxrules.model import Kept, KeptKey, Run
 from pbxrules.store import Accepted, Advanced, Change, Refused, SeenAgain
 from pbxrules.store.pruning import Pruner
 from pbxrules.store.rows import (
@@ -24,7 +24,7 @@ from pbxrules.store.rows import (
     to_json,
 )
 
-MAX_ROWS = 32
+MAX_ROWS = 16
 """Of one statement: a statement of each size stays prepared."""
 PREPARED = 256
 """What a connection must keep for that."""
@@ -50,7 +50,7 @@ class Statements:
         """Write *changes*, which take effect in their order."""
         events: list[Row] = []
         runs: dict[int, Run] = {}
-        memory: dict[Key, Kept | None] = {}
+        memory: dict[KeptKey, Kept | None] = {}
         for change in changes:
             match change:
                 case Accepted():
@@ -80,7 +80,7 @@ class Statements:
         rows = [run_row(run, self._boot) for run in runs]
         self._many(f"INSERT OR REPLACE INTO runs ({RUN_COLUMNS}) VALUES", rows)
 
-    def _remember(self, memory: dict[Key, Kept | None]) -> None:
+    def _remember(self, memory: dict[KeptKey, Kept | None]) -> None:
         kept = [kept_row(one, self._boot) for one in memory.values() if one is not None]
         forgotten = [key for key, one in memory.items() if one is None]
         self._many(f"INSERT OR REPLACE INTO memory ({MEMORY_COLUMNS}) VALUES", kept)

@@ -12,7 +12,7 @@ from pbxrules.template.names import Names, unknown_member, variables_used
 from pbxrules.template.predicates import TESTS
 from pbxrules.template.problems import TemplateError, TemplateProblem, template_fault
 from pbxrules.template.trees import Tree, compile_tree
-from pbxrules.template.values import Context, RenderError, RuleVars, Scope, rule_vars
+from pbxrules.template.values import Context, RenderError, RuleVars, Scope, kind, rule_vars
 
 __all__ = [
     "FILTERS",
@@ -30,6 +30,7 @@ __all__ = [
     "Tree",
     "compile_template",
     "compile_tree",
+    "kind",
     "rule_vars",
     "template_fault",
     "unknown_member",

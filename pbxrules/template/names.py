@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pbxrules.errors import did_you_mean
-from pbxrules.model import Members
+from pbxrules.members import Members
 from pbxrules.template.problems import Finding
 
 
@@ -50,8 +50,10 @@ class Names:
     """
     payload: Members | None = None
     """What the report may hold."""
-    later: frozenset[str] = frozenset()
-    """Names that the language has and this release does not."""
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
+    """Names that are known in other places only, and where."""
+    withheld: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Members that a name would have if no secret had been told there."""
 
     def findings(self, references: Iterable[Reference]) -> list[Finding]:
         """What is wrong with *references*, each thing once."""
@@ -66,9 +68,14 @@ class Names:
         known = self._known_members(name)
         if name == "payload":
             yield from self._wrong_in_payload(reference)
-        elif name in self.later and known is _UNKNOWN:
-            message = f"'{name}' is not in this release yet"
-            yield Finding(code="not-yet", message=message, word=name, line=reference.line)
+        elif name in self.elsewhere and known is _UNKNOWN:
+            yield Finding(
+                code="unknown-name",
+                message=f"'{name}' is not known here",
+                hint=self.elsewhere[name],
+                word=name,
+                line=reference.line,
+            )
         elif name not in self.members and known is _UNKNOWN:
             near = did_you_mean(name, {*self.fields, *self.members, "fields", "payload"})
             yield Finding(
@@ -77,6 +84,12 @@ class Names:
                 hint=near or f"a text stands in quotes: '{name}'",
                 word=name,
                 line=reference.line,
+            )
+        elif member is not None and member in self.withheld.get(name, ()):
+            message = f"'{name}' keeps no '{member}'"
+            hint = "its action uses a secret, which the answer may repeat"
+            yield Finding(
+                code="unknown-name", message=message, hint=hint, word=member, line=reference.line
             )
         elif member is not None and known is not None and member not in known:
             yield Finding(
@@ -135,7 +148,10 @@ def unknown_member(members: Members | None, path: Sequence[str]) -> UnknownMembe
 _UNKNOWN = frozenset({"\0"})
 
 
-DECLARED = {"secret": "declare it under 'secrets:' in the configuration"}
+DECLARED = {
+    "secret": "declare it under 'secrets:' in the configuration",
+    "state": "declare it under 'state:'",
+}
 """What to do where a name has no such member."""
 
 

@@ -24,7 +24,9 @@ from tornado.netutil import bind_sockets
 from pbxrules.errors import ReportError
 from pbxrules.intake import Intake
 from pbxrules.web import answers
-from pbxrules.web.exchange import MAX_BODY, Exchanges
+from pbxrules.web.exchange import MAX_BODY, MAX_HEAD, Exchanges
+from pbxrules.web.general import GeneralRequests
+from pbxrules.web.plain import PlainExchange
 
 logger = logging.getLogger("pbxrules.web")
 
@@ -32,7 +34,6 @@ MAX_CONNECTIONS = 900
 """At once; each may hold a report, and Linux gives a process 1,024 files unless told."""
 HEADER_TIMEOUT_S = 10
 BODY_TIMEOUT_S = 5
-MAX_HEADER = 16 * 1024
 
 _PATHLESS = b"POST HTTP/1.1\r\n"
 _WITH_PATH = b"POST / HTTP/1.1\r\n"
@@ -53,8 +54,8 @@ class ReportServer:
         set_parse_body_config(ParseBodyConfig(multipart=ParseMultipartConfig(enabled=False)))
         self._exchanges = Exchanges(intake, header_timeout_s, body_timeout_s)
         self._server = _Server(
-            self._exchanges,
-            max_header_size=MAX_HEADER,
+            GeneralRequests(self._exchanges),
+            max_header_size=MAX_HEAD,
             # Ours (see data_received), for Tornado answers what is too large with a 400.
             max_body_size=sys.maxsize,
             # A head, or a body of 64 KiB, and what one read brings besides.
@@ -77,6 +78,8 @@ class ReportServer:
                 for sock in opened:
                     sock.close()
                 raise OSError(exc.errno, exc.strerror, f"{host}:{port}") from exc
+        for sock in opened:
+            _accept_with_data(sock)
         self._server.add_sockets(opened)
         return [sock.getsockname()[:2] for sock in opened]
 
@@ -93,33 +96,51 @@ class ReportServer:
 
 
 class _Server(HTTPServer):
-    """Tornado's server, with ears for the PBX's request line and words for a bad one."""
+    """Tornado's server, with a short way for what the PBX sends, and words for a bad line."""
 
-    request_callback: "Exchanges"
+    request_callback: GeneralRequests
 
     def handle_stream(self, stream: IOStream, address: Any) -> None:
-        exchanges = self.request_callback
-        if len(self._connections) + exchanges.under_way >= MAX_CONNECTIONS:
+        exchanges = self.request_callback.exchanges
+        if len(self._connections) + exchanges.connected >= MAX_CONNECTIONS:
             stream.close()
             return
+        PlainExchange(exchanges, stream, lambda head: self._hand_on(stream, address, head)).start()
+
+    def _hand_on(self, stream: IOStream, address: Any, first: bytes) -> None:
+        """Let Tornado read a connection on, behind the head that it has sent already."""
         read_until_regex, write = stream.read_until_regex, stream.write
-        head: asyncio.Future[bytes] | None = None
+        head: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        head.set_result(first)
+        fresh = True
 
         def read_head(regex: bytes, max_bytes: int | None = None) -> "asyncio.Future[bytes]":
-            nonlocal head
-            head = _with_path(read_until_regex(regex, max_bytes))
+            nonlocal head, fresh
+            head = _with_path(head if fresh else read_until_regex(regex, max_bytes))
+            fresh = False
             return head
 
         def write_with_words(data: bytes | memoryview) -> "asyncio.Future[None]":
             if data != _TORNADOS_400:
                 return write(data)
-            exchanges.intake.refuse(_first_line(head), _NOT_HTTP)
+            intake = self.request_callback.exchanges.intake
+            intake.refuse(_first_line(head), _NOT_HTTP)
             return write(answers.raw(answers.refused(_NOT_HTTP)))
 
         # Tornado offers no hook here; the stream is of one connection only.
         stream.read_until_regex = read_head  # type: ignore[method-assign]
         stream.write = write_with_words  # type: ignore[method-assign]
         super().handle_stream(stream, address)
+
+
+def _accept_with_data(sock: socket.socket) -> None:
+    """Let the kernel hand over a connection with its first bytes, or after a second without.
+
+    Its head is there when it is accepted, and is read without a second turn of the loop.
+    """
+    defer = getattr(socket, "TCP_DEFER_ACCEPT", None)  # Linux
+    if defer is not None:
+        sock.setsockopt(socket.IPPROTO_TCP, defer, 1)
 
 
 def _with_path(reading: "Awaitable[bytes]") -> "asyncio.Future[bytes]":
@@ -147,7 +168,7 @@ def _with_path(reading: "Awaitable[bytes]") -> "asyncio.Future[bytes]":
     return head
 
 
-def _first_line(head: "asyncio.Future[bytes] | None") -> bytes:
-    if head is None or not head.done() or head.cancelled() or head.exception() is not None:
+def _first_line(head: "asyncio.Future[bytes]") -> bytes:
+    if not head.done() or head.cancelled() or head.exception() is not None:
         return b""
     return head.result().partition(b"\r\n")[0]
