@@ -768,7 +768,8 @@ def test_runs_of_an_event_that_failed_are_left_out_of_outcomes(opened: Open, kin
         assert kept.store.open_runs() == [short(run(3))]
         assert kept.store.memory() == [value("a", 1)]
         # What is decided after the recovery is decided on what is there.
-        kept.write(accepted(2, run(2)), advanced(run(2, attempt=1)))
+        kept.write(accepted(2, run(2)))
+        kept.write(advanced(run(2, attempt=1)))
         assert kept.loaded()[0].run == run(2, attempt=1)
 
 
