@@ -125,6 +125,7 @@ def _program(
         mode=source.get("mode", USUAL_MODE),
         waits=tuple(n.deed.same for n in nodes.values() if isinstance(n.deed, WaitFor)),
         state=dict(_states(declared, reader.used.states(declared))),
+        about_calls=reader.used.names_calls,
     )
 
 

@@ -206,14 +206,14 @@ def loaded(program: Program, digest: str) -> LoadedRun:
 def test_a_run_goes_on_with_the_program_it_began_with(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(rule())
     before = load(tmp_path)
-    begun = decided(before.ruleset, event()).starts[0].rule
-    kept = loaded(begun.program, before.program_digest(begun))
+    (begun,) = decided(before.ruleset, event()).fired
+    kept = loaded(begun.program, begun.program.digest)
     assert before.program_of(kept) is begun.program
 
     (tmp_path / "a.yaml").write_text(rule(actions="[{log: changed}]"))
     after = load(tmp_path)
     (changed,) = after.ruleset.rules
-    assert after.program_digest(changed) != before.program_digest(begun)
+    assert changed.program.digest != begun.program.digest
     assert after.program_of(kept).source == begun.program.source != changed.program.source
 
     (tmp_path / "a.yaml").unlink()
@@ -225,4 +225,4 @@ def test_the_same_rule_has_the_same_digest_in_another_process(tmp_path: Path) ->
     (tmp_path / "a.yaml").write_text(rule())
     snapshot = load(tmp_path)
     (only,) = snapshot.ruleset.rules
-    assert snapshot.program_digest(only) == "b3686162db31d88ecc0447e9f353909f"
+    assert only.program.digest == "b3686162db31d88ecc0447e9f353909f"

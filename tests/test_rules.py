@@ -5,7 +5,7 @@
 import ast
 import copy
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pbxrules
-from pbxrules import loading, programs, runs, shipped
+from pbxrules import loading, programs, shipped
 from pbxrules.errors import ProblemsError
-from pbxrules.language import FIELD_HINTS, NOT_YET
-from pbxrules.model import GiveUp, Moment, Retry
+from pbxrules.language import FIELD_HINTS
+from pbxrules.model import Program, Retry
 from pbxrules.pbx.tables import FIELDS
 from pbxrules.schema import event_schemas
 from pbxrules.yamlsource import read
@@ -26,15 +26,15 @@ from tests.rulefiles import (
     LANGUAGE,
     decided,
     event,
+    filled,
     fired,
     program,
     rule,
     ruleset,
     step,
+    steps,
     told,
 )
-
-NOW = Moment(boot="b", uptime_s=100.0, wall_s=1e9)
 
 # --- What is right --------------------------------------------------------------------------
 
@@ -106,7 +106,7 @@ def schema_keys(schema: Any) -> Iterator[str]:
 
 
 def test_the_rule_with_every_key_has_every_key_of_this_release() -> None:
-    known = set(schema_keys(LANGUAGE.rules_schema.document)) - frozenset().union(*NOT_YET.values())
+    known = set(schema_keys(LANGUAGE.rules_schema.document))
     assert known <= set(keys_of(read(EVERY_KEY, file="a").value))
 
 
@@ -180,24 +180,12 @@ def test_every_key_means_what_the_language_says() -> None:
 
 
 def filled_in(text: str, **fields: Any) -> list[Any]:
-    """The arguments of each step of a file's one rule, for one ring."""
-    return [
-        args_of(program(text), place, {"caller": "030", "extension": "101", **fields})
-        for place in range(len(program(text).steps))
-    ]
+    """The arguments of each action of a file's one rule, for one ring."""
+    return all_filled(program(text), {"caller": "030", "extension": "101", **fields})
 
 
-def args_of(of: Any, place: int, fields: Mapping[str, Any]) -> Any:
-    begun = runs.begin(of, "digest", 1, 1_000_001, NOW, trigger="door", waiting=0, most=1)
-    delivery = runs.delivery(
-        runs.at_step(begun, of, place),
-        of,
-        event(**fields),
-        secrets={"ntfy": "s3cret"},
-        store_id="store",
-        now=NOW,
-    )
-    return delivery if isinstance(delivery, GiveUp) else delivery.args
+def all_filled(of: Program, fields: Mapping[str, Any]) -> list[Any]:
+    return [filled(one, of, **fields) for one in steps(of)]
 
 
 @pytest.mark.parametrize(
@@ -233,9 +221,9 @@ def test_a_retry_keeps_what_it_does_not_say(
 
 def test_a_step_expires_as_it_says_else_as_its_rule_says() -> None:
     text = rule(actions="[{log: a, expires: 1s}, {log: b}, {log: c, expires: never}]")
-    assert [one.expires_s for one in program(text).steps] == [1, 60, None]
+    assert [one.expires_s for one in steps(program(text))] == [1, 60, None]
     text = text.replace("  triggers", "  expires: never\n  triggers")
-    assert [one.expires_s for one in program(text).steps] == [1, None, None]
+    assert [one.expires_s for one in steps(program(text))] == [1, None, None]
 
 
 @pytest.mark.parametrize(
@@ -362,7 +350,7 @@ def test_a_variable_that_the_call_names_is_there() -> None:
     assert fires(text, caller="a", callee="b")
     assert not fires(text, caller="a", callee="a")
     again = programs.program(json.loads(json.dumps(program(text).source)), LANGUAGE)
-    assert args_of(again, 0, {"caller": "b"}) == {"text": "yes"}
+    assert all_filled(again, {"caller": "b"}) == [{"text": "yes"}]
 
 
 def test_variables_that_are_wrong_make_no_second_problem_of_conditions() -> None:
@@ -377,10 +365,10 @@ def test_a_secret_stays_a_name_in_what_is_stored() -> None:
 
 
 def test_the_digest_of_a_program_is_of_what_it_says_not_of_how_it_looks() -> None:
-    plain = programs.program_digest(program(rule()))
+    plain = program(rule()).digest
     noted = rule("{event: ring}").replace("actions:", "actions:  # a note\n   ")
-    assert programs.program_digest(program(noted)) == plain
-    assert programs.program_digest(program(rule(actions="[{log: ho}]"))) != plain
+    assert program(noted).digest == plain
+    assert program(rule(actions="[{log: ho}]")).digest != plain
 
 
 # --- A program made again from what a run keeps -----------------------------------------------
@@ -406,11 +394,11 @@ def test_a_program_made_again_from_its_stored_source_does_the_same(
     stored = json.loads(json.dumps(original.source))
     again = programs.program(stored, SHIPPED.language)
     assert again.source == stored
-    assert programs.program_digest(again) == programs.program_digest(original)
+    assert again.digest == original.digest
     assert (again.rule, again.vars) == (original.rule, original.vars)
-    for place, (old, new) in enumerate(zip(original.steps, again.steps, strict=True)):
+    for old, new in zip(steps(original), steps(again), strict=True):
         assert {**vars_of(old), "args": None} == {**vars_of(new), "args": None}
-        assert args_of(again, place, fields) == args_of(original, place, fields)
+    assert all_filled(again, fields) == all_filled(original, fields)
 
 
 def vars_of(value: Any) -> dict[str, Any]:
@@ -420,9 +408,8 @@ def vars_of(value: Any) -> dict[str, Any]:
 def test_the_rule_with_every_key_is_made_again_too() -> None:
     original = program(EVERY_KEY)
     again = programs.program(json.loads(json.dumps(original.source)), LANGUAGE)
-    for place in range(len(original.steps)):
-        for fields in ({"caller": "030", "extension": "101"}, {}):
-            assert args_of(again, place, fields) == args_of(original, place, fields)
+    for fields in ({"caller": "030", "extension": "101"}, {}):
+        assert all_filled(again, fields) == all_filled(original, fields)
 
 
 def test_a_program_that_this_release_does_not_understand_says_why() -> None:
@@ -1321,27 +1308,6 @@ def test_every_field_of_an_event_may_be_tested(name: str) -> None:
 def asking(conditions: str, triggers: str = "{event: ring}", log: str = "hi") -> str:
     """A file with one rule: its triggers in line 3, its conditions in line 4."""
     return rule(f"{triggers}\n  conditions: {conditions}", f"[{{log: '{log}'}}]")
-
-
-LATER: dict[str, Callable[[str], tuple[str, str]]] = {
-    "condition": lambda key: (asking(f"{{not: {{{key}: 5}}}}"), "4:22"),
-    "file": lambda key: (f"{key}: {{}}\n" + rule(), "1:1"),
-    "rule": lambda key: (rule() + f"  {key}: 1\n", "5:3"),
-    "trigger": lambda key: (rule(f"{{event: ring, {key}: 20s}}"), "3:27"),
-    "step": lambda key: (rule(actions=f"[{{log: a, {key}: 1}}]"), "4:22"),
-}
-
-
-@pytest.mark.parametrize(
-    ("kind", "key"), [(kind, key) for kind, keys in sorted(NOT_YET.items()) for key in sorted(keys)]
-)
-def test_a_key_of_a_later_release_is_known_and_refused(kind: str, key: str) -> None:
-    text, place = LATER[kind](key)
-    assert told(text) == [f"a.yaml:{place}: not-yet: '{key}' is not in this release yet"]
-
-
-def test_the_schema_describes_the_keys_of_a_later_release() -> None:
-    assert frozenset().union(*NOT_YET.values()) <= set(schema_keys(LANGUAGE.rules_schema.document))
 
 
 def test_all_problems_of_all_files_come_at_once_and_sorted() -> None:

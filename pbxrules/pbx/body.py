@@ -58,6 +58,18 @@ def parse(body: bytes) -> dict[str, Any]:
     return value
 
 
+def json_value(text: str) -> Any:
+    """The JSON value that *text* is, by the rules of ``parse``; None if it is none."""
+    try:
+        _check_depth(text)
+        written = _CAREFUL.decode(text)
+    except (ReportError, ValueError):
+        return None
+    problems: list[ValueProblem] = []
+    found = _value(written, (), problems)
+    return None if problems else found
+
+
 def _refuse(title: str, message: str) -> NoReturn:
     raise ReportError(400, title, [ValueProblem("", message)])
 
