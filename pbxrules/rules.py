@@ -15,7 +15,7 @@ from pbxrules.conditions.times import Time, TimeError, compile_time
 from pbxrules.errors import Fault, ProblemsError
 from pbxrules.language import Language, duration_s
 from pbxrules.model import NOTHING, Condition, Program, Rule, StateDecl
-from pbxrules.programs import Around, compiled, source_of
+from pbxrules.programs import Around, compiled, elsewhere, source_of
 from pbxrules.rulefile import RuleFile, checked
 from pbxrules.schema import Path
 from pbxrules.scripts import FileScripts
@@ -203,6 +203,7 @@ def _read_rule(rule: Mapping[str, Any], path: Path, file: RuleFile, reading: _Re
         variables={**reading.language.variables, **own},
         usable=file.usable,
     )
+    reader.elsewhere = elsewhere(rule)
     condition = _read_asked(rule, path, reader, file.document)
     per = reader.read_fields(rule.get("per", []), (*path, "per"), also=("call",))
     file.tell(reader.faults)

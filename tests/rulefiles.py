@@ -56,7 +56,7 @@ def steps(program: Program) -> list[Step]:
     return [node.deed for node in program.nodes.values() if isinstance(node.deed, Step)]
 
 
-def filled(action: Step, of: Program, **fields: Any) -> dict[str, Any] | str:
+def filled(action: Step, of: Program, /, **fields: Any) -> dict[str, Any] | str:
     """The arguments of an action of a program, for a ring with these fields; or why not."""
     told = event(**fields)
     scope = Scope(

@@ -18,7 +18,7 @@ import pbxrules
 from pbxrules import loading, programs, shipped
 from pbxrules.errors import ProblemsError
 from pbxrules.language import FIELD_HINTS
-from pbxrules.model import Program, Retry
+from pbxrules.model import Count, Program, Retry
 from pbxrules.pbx.tables import FIELDS
 from pbxrules.schema import event_schemas
 from pbxrules.yamlsource import read
@@ -50,6 +50,9 @@ times:
     months: nov..feb
     years: 2026
     dates: [01-01..01-06]
+state: {missed: 0, armed: {mqtt: home/alarm/armed}}
+scripts:
+  blink: [{mqtt: {topic: "{{ vars.lamp }}"}}, {delay: 1s}]
 rules:
   - id: every-key
     alias: All that this release knows
@@ -57,14 +60,20 @@ rules:
     enabled: true
     variables: {room: hall, list: [1, two], map: {a: null}}
     expires: 5m
+    per: [extension, call]
+    once_per: call
+    cooldown: 90s
+    mode: queued
+    max: 5
     triggers:
       - {id: door, event: ring, extension: {in: [101, 0102], not: {in: family}, exists: true}}
-      - {payload.ext.extid: "7", extensions: 101, duration: 10}
-      - caller: {prefix: +49, suffix: [0, 1], contains: 5, length: 3, between: [0100, 0199]}
+      - {payload.ext.extid: "7", extensions: 101, duration: 10, for: 20s, until: [answer, bye]}
+      - count: {at_least: 3, within: 5m, of: reports}
+        caller: {prefix: +49, suffix: [0, 1], contains: 5, length: 3, between: [0100, 0199]}
         trunk: {glob: "s*", regex: [a, "[b-d]"], ignore_case: true, length: {above: 2.0, below: 9}}
         duration: {above: 1.5, below: 10}
     conditions:
-      - {time: [night, others], caller: {in: family}}
+      - {time: [night, others], caller: {in: family}, state: {armed: "true"}}
       - or: [trigger: [door, 2], "{{ now.hour < 7 }}"]
       - and: [not: {extension: 7}]
     actions:
@@ -85,6 +94,18 @@ rules:
       - http: {url: "https://h:8443/", body: "{{ caller }}"}
       - log: "{{ caller }}"
       - log: {text: "{{ vars.site }}", level: warning}
+        id: last-word
+        register: said
+      - wait_for: {event: bye}
+        timeout: 5m
+        same: [caller]
+        else: stop
+      - if: {extension: 0102}
+        then: [{parallel: [{log: a}]}, {set: {missed: 1}}]
+        else: [{choose: [{when: {state: {missed: 1}}, do: [{stop: why}]}], default: [{log: b}]}]
+      - repeat: {count: 2, while: "{{ state.missed < 1 }}", do: [{delay: 5s}]}
+      - repeat: {until: {time: night}, do: [{script: {name: blink, with: {lamp: hall}}}]}
+    finally: [{log: "{{ outcome }}"}]
 """
 
 
@@ -118,7 +139,7 @@ def test_all_operators_fire_a_rule() -> None:
 
 def test_every_key_means_what_the_language_says() -> None:
     every = ruleset(EVERY_KEY).by_id["every-key"]
-    assert str(every.where) == "a.yaml:13:9"
+    assert str(every.where) == "a.yaml:16:9"
     assert [[(test.field, test.wanted) for test in one.tests] for one in every.triggers] == [
         [
             ("event", "ring"),
@@ -148,17 +169,28 @@ def test_every_key_means_what_the_language_says() -> None:
     assert [
         (part.says, [inner.says for inner in part.parts]) for part in every.condition.parts
     ] == [
-        ("and", ["time one of night, others", "caller in family"]),
+        ("and", ["time one of night, others", "caller in family", "state.armed true"]),
         ("or", ["trigger one of door, 2", "{{ now.hour < 7 }}"]),
         ("and", ["not"]),
     ]
-    steps = every.program.steps
-    assert [one.verb for one in steps] == ["mqtt", "shell", "shell", "http", "http", "log", "log"]
-    assert steps[0].retry == Retry(attempts=3, delay_s=0.5, max_delay_s=3600)
-    assert [one.timeout_s for one in steps] == [2, *[10] * 6]
-    assert [one.expires_s for one in steps] == [None, *[300] * 6]
-    assert [one.continue_on_error for one in steps] == [True, *[False] * 6]
-    assert every.max_runs == 10_000
+    assert [(one.for_s, one.until, one.count) for one in every.triggers] == [
+        (None, (), None),
+        (20, ("answer", "bye"), None),
+        (None, (), Count(at_least=3, within_s=300, of="reports")),
+    ]
+    assert (every.per, every.once_per_call, every.cooldown_s) == (("extension", "call"), True, 90)
+    assert (every.mode, every.max_runs) == ("queued", 5)
+    first, *others = steps(every.program)
+    verbs = ["shell", "shell", "http", "http", "log", "log", "log", "log", "mqtt", "log"]
+    assert [one.verb for one in others] == verbs
+    assert first.retry == Retry(attempts=3, delay_s=0.5, max_delay_s=3600)
+    assert (first.timeout_s, first.expires_s, first.continue_on_error) == (2, None, True)
+    for one in others[:-1]:
+        assert (one.timeout_s, one.expires_s, one.continue_on_error) == (10, 300, False)
+    assert [one.register for one in others] == [*[""] * 5, "said", *[""] * 4]
+
+
+def test_every_action_is_told_what_the_language_says() -> None:
     assert filled_in(EVERY_KEY) == [
         {"topic": "hall/set", "payload": {"who": "030"}, "qos": 2, "retain": True},
         {
@@ -176,6 +208,10 @@ def test_every_key_means_what_the_language_says() -> None:
         {"url": "https://h:8443/", "body": "030"},
         {"text": "030"},
         {"text": "hq", "level": "warning"},
+        {"text": "a"},
+        {"text": "b"},
+        {"topic": "hall"},
+        {"text": ""},
     ]
 
 
@@ -835,13 +871,13 @@ CONDITIONS = [
         id="a secret",
     ),
     pytest.param(
-        "['{{ call.answered }}', '{{ state.x == 1 }}', '{{ outcome == 1 }}']",
+        "['{{ call.anwsered }}', '{{ state.x == 1 }}', '{{ outcome == 1 }}']",
         [
-            "4:16: not-yet: 'call' is not in this release yet",
-            "4:39: not-yet: 'state' is not in this release yet",
-            "4:61: not-yet: 'outcome' is not in this release yet",
+            "4:16: unknown-name: 'call' has no 'anwsered' (did you mean 'answered'?)",
+            "4:39: unknown-name: 'state' has no 'x' (declare it under 'state:')",
+            "4:61: unknown-name: 'outcome' is not known here (only 'finally' knows it)",
         ],
-        id="names of a later release",
+        id="names that have their places",
     ),
 ]
 

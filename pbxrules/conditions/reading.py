@@ -15,7 +15,7 @@ from pbxrules.conditions.leaves import Leaf, in_words
 from pbxrules.errors import Fault, did_you_mean
 from pbxrules.language import CONDITION_HINTS, Language, duration_s
 from pbxrules.members import Members, joined
-from pbxrules.model import Condition, Count, Facts, FieldTest, Miss, Trigger
+from pbxrules.model import NOTHING, Condition, Count, Facts, FieldTest, Miss, Trigger
 from pbxrules.schema import Path, shown
 from pbxrules.template import Names, unknown_member
 
@@ -62,6 +62,8 @@ class Reader:
         self.faults: list[Fault] = []
         self.triggers: Sequence[Trigger] | None = None
         """Those that ``read_triggers`` read; None: nobody says which."""
+        self.elsewhere: Mapping[str, str] = NOTHING
+        """Names that are known in other places only, and where."""
         self._groups = Noted(declared.groups, self.used.groups)
         self._names: Names | None = None
 
@@ -77,7 +79,10 @@ class Reader:
         """What the templates of its conditions may name."""
         if self._names is None:
             self._names = self.language.names(
-                self.variables, payload=self.payload, state=self.declared.state
+                self.variables,
+                payload=self.payload,
+                state=self.declared.state,
+                elsewhere=self.elsewhere,
             )
         return self._names
 
