@@ -20,14 +20,12 @@ from pbxrules.model import Node, Program, StateDecl, Trigger, WaitFor
 from pbxrules.rulefile import RuleFile
 from pbxrules.schema import Path
 from pbxrules.steps.actions import DEFAULT_EXPIRES
-from pbxrules.steps.reading import FINALLY, Gathered, Only, Steps, registered
+from pbxrules.steps.reading import FINALLY, Gathered, Only, Steps, elsewhere
 from pbxrules.steps.sources import Scripts, Source
 from pbxrules.template import rule_vars, variables_used
 
 IN_FINALLY = Only(where=FINALLY, controls=frozenset({"if", "set"}))
 USUAL_MODE = "parallel"
-LATER = "a later action registers it"
-ONLY_LAST = "only 'finally' knows it"
 
 
 def source_of(
@@ -137,13 +135,6 @@ def _states(
         state = declared[name]
         if state is not None:
             yield name, state
-
-
-def elsewhere(rule: Mapping[str, Any]) -> dict[str, str]:
-    """The names that only a part of what a rule does knows, and which part that is."""
-    listed = [steps for key in ("actions", FINALLY) if isinstance(steps := rule.get(key), list)]
-    later = dict.fromkeys((name for steps in listed for name in registered(steps)), LATER)
-    return {"outcome": ONLY_LAST, **later}
 
 
 def _digest(value: Any) -> str:

@@ -15,10 +15,11 @@ from pbxrules.conditions.times import Time, TimeError, compile_time
 from pbxrules.errors import Fault, ProblemsError
 from pbxrules.language import Language, duration_s
 from pbxrules.model import NOTHING, Condition, Program, Rule, StateDecl
-from pbxrules.programs import Around, compiled, elsewhere, source_of
+from pbxrules.programs import Around, compiled, source_of
 from pbxrules.rulefile import RuleFile, checked
 from pbxrules.schema import Path
 from pbxrules.scripts import FileScripts
+from pbxrules.steps.reading import elsewhere
 from pbxrules.template import Context, Names, TemplateError, compile_template
 from pbxrules.yamlsource import Document
 

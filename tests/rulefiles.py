@@ -1,5 +1,7 @@
 """Rule files for tests, written as a person writes them."""
 
+import ast
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -37,6 +39,27 @@ def told(*texts: str) -> list[str]:
     with pytest.raises(ProblemsError) as caught:
         ruleset(*texts)
     return [str(problem) for problem in caught.value.problems]
+
+
+def codes_in(*modules: Path) -> set[str]:
+    """Every problem code that these modules can give."""
+    found: set[str] = set()
+    for module in modules:
+        for node in ast.walk(ast.parse(module.read_text("utf-8"))):
+            if isinstance(node, ast.Call):
+                found |= {
+                    argument.value
+                    for argument in [*node.args, *(word.value for word in node.keywords)]
+                    if isinstance(argument, ast.Constant)
+                    and isinstance(argument.value, str)
+                    and _is_code(argument.value)
+                }
+    return found
+
+
+def _is_code(text: str) -> bool:
+    words = text.split("-")
+    return len(words) > 1 and words[0] != "x" and all(w.isalpha() and w.islower() for w in words)
 
 
 def program(text: str) -> Program:

@@ -65,7 +65,8 @@ def places(step: Any, way: Way) -> Iterator[Path]:
 
 def found(step: Mapping[str, Any], kind: str) -> tuple[Path, ...]:
     """Where *step* has ``conditions``, ``tests`` or ``lists``, by the controls in it."""
-    present = [control for name, control in controls().items() if name in step]
+    known = controls()
+    present = [known[key] for key in step if key in known]
     return tuple(at for one in present for way in getattr(one, kind) for at in places(step, way))
 
 

@@ -23,6 +23,8 @@ from pbxrules.template import (
 )
 
 FINALLY = "finally"
+LATER = "a later action registers it"
+ONLY_LAST = "only 'finally' knows it"
 DEEPEST = 10
 """Lists of steps inside one another, those of scripts included."""
 Results = Mapping[str, frozenset[str] | None]
@@ -176,6 +178,8 @@ class Steps:
 
     def _look_into(self, step: Mapping[str, Any], path: Path) -> None:
         """Note what is wrong in the parts of a step that is wrong itself."""
+        words = self._words(step)
+        self.reader.faults += self._strangers(step, words[0], path) if len(words) == 1 else ()
         for at in found(step, "conditions"):
             self.condition(value_at(step, at), (*path, *at))
         for at in found(step, "tests"):
@@ -185,7 +189,7 @@ class Steps:
 
     def _deed(self, step: Mapping[str, Any], path: Path) -> Deed | None:
         verbs = self.language.verbs
-        words = [key for key in step if key in verbs or key in controls()]
+        words = self._words(step)
         if len(words) != 1:
             self.reader.faults.append(self._not_one(step, words, path))
             self._look_into(step, path)
@@ -199,6 +203,10 @@ class Steps:
             self.fault((*path, word), "not-here", message, self.only.hint, at_key=True)
             return None
         return controls()[word].read(step, path, self)
+
+    def _words(self, step: Mapping[str, Any]) -> list[str]:
+        """The verbs and controls in a step; there should be one."""
+        return [key for key in step if key in self.language.verbs or key in controls()]
 
     def _not_one(self, step: Mapping[str, Any], words: list[str], path: Path) -> Fault:
         if not words:
@@ -219,8 +227,10 @@ class Steps:
         else:
             beside = self.language.controls[word].beside | controls()[word].adds
         for key in step:
-            if key != word and key not in beside and key not in BESIDE_ALL:
-                owners = self.language.owners.get(key, ())
+            if key == word or key in beside or key in BESIDE_ALL:
+                continue
+            # What nobody owns the schema has refused.
+            if owners := self.language.owners.get(key, ()):
                 message = f"'{key}' stands beside {_or(owners)} only"
                 yield Fault((*path, key), "unknown-key", message, at_key=True)
 
@@ -320,3 +330,10 @@ def registered(steps: Any) -> Iterator[str]:
             for at in found(step, "lists"):
                 yield from registered(value_at(step, at))
             yield from registered(step.get("script"))
+
+
+def elsewhere(rule: Mapping[str, Any]) -> dict[str, str]:
+    """The names that only a part of what a rule does knows, and which part that is."""
+    listed = [steps for key in ("actions", FINALLY) if isinstance(steps := rule.get(key), list)]
+    later = dict.fromkeys((name for steps in listed for name in registered(steps)), LATER)
+    return {"outcome": ONLY_LAST, **later}

@@ -69,7 +69,7 @@ class Source:
         if not isinstance(step, Mapping):
             return Broken()
         self.size += 1
-        lists = found(step, "lists")
+        lists = [at for at in found(step, "lists") if isinstance(value_at(step, at), list)]
         asks = (*found(step, "conditions"), *found(step, "tests"))
         inner = tuple((at, self.steps(value_at(step, at), (*path, *at))) for at in lists)
         plain: Any = dict(step)
