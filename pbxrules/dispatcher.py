@@ -251,15 +251,21 @@ class Dispatcher:
                 if whole.run.ended:
                     self.take(whole)
                 elif not self._stopping:
-                    held = self._held.get(whole.run.id)
-                    latest = self._memory.runs.get(whole.run.id, whole)
-                    if held is None:
-                        self.take(latest)
-                    else:
-                        self._rest(held, latest)
+                    self._go_on(whole)
 
         if moves.runs or moves.kept or moves.forgotten:
             self._store.put(Advanced(changes=moves.changes), written)
+
+    def _go_on(self, whole: Whole) -> None:
+        """Let a run that went on go on, unless it went further since: that is written later."""
+        latest = self._memory.runs.get(whole.run.id)
+        if touchable(whole) and (latest is None or _rest_of(latest.run) != _rest_of(whole.run)):
+            return
+        held = self._held.get(whole.run.id)
+        if held is None:
+            self.take(latest or whole)
+        else:
+            self._rest(held, latest or whole)
 
     # --- the lines ---------------------------------------------------------------------------
 
@@ -438,7 +444,9 @@ class Dispatcher:
         try:
             return runs.delivery(
                 whole,
-                names=names_of(draft, whole.run.call, self._memory.state(whole.program.state)),
+                names=names_of(
+                    draft, whole.event, whole.run.call, self._memory.state(whole.program.state)
+                ),
                 secrets=names(secrets) if whole.run.verb in TOLD else secrets,
                 store_id=self._store.id,
                 now=now,

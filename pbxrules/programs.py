@@ -120,11 +120,12 @@ def _program(
         nodes=nodes,
         vars=rule_vars(source["variables"]),
         source=source,
-        digest=_digest(source),
+        digest=digest_of(source),
         zone=language.zone,
         mode=source.get("mode", USUAL_MODE),
         waits=tuple(n.deed.same for n in nodes.values() if isinstance(n.deed, WaitFor)),
         state=dict(_states(declared, reader.used.states(declared))),
+        about_calls=reader.used.names_calls,
     )
 
 
@@ -137,6 +138,7 @@ def _states(
             yield name, state
 
 
-def _digest(value: Any) -> str:
+def digest_of(value: Any) -> str:
+    """The name of a JSON value, the same for the same value only."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=False)
     return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).hexdigest()

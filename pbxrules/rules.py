@@ -15,7 +15,7 @@ from pbxrules.conditions.times import Time, TimeError, compile_time
 from pbxrules.errors import Fault, ProblemsError
 from pbxrules.language import Language, duration_s
 from pbxrules.model import NOTHING, Condition, Program, Rule, StateDecl
-from pbxrules.programs import Around, compiled, source_of
+from pbxrules.programs import Around, compiled, digest_of, source_of
 from pbxrules.rulefile import RuleFile, checked
 from pbxrules.schema import Path
 from pbxrules.scripts import FileScripts
@@ -38,6 +38,8 @@ class RuleSet:
     state: Mapping[str, StateDecl] = field(default_factory=lambda: NOTHING)
     """What is remembered over restarts, by name."""
     disabled: int = 0
+    about_calls: bool = False
+    """Which reports belong to one call makes a difference to a rule."""
 
 
 class _Reading:
@@ -91,6 +93,7 @@ def load(documents: Sequence[Document], language: Language) -> RuleSet:
         by_id={rule.id: rule for rule in rules},
         state={name: state for name, state in reading.state.items() if state is not None},
         disabled=len(reading.disabled),
+        about_calls=any(rule.about_calls for rule in rules),
     )
 
 
@@ -219,14 +222,34 @@ def _read_rule(rule: Mapping[str, Any], path: Path, file: RuleFile, reading: _Re
         triggers=tuple(reader.triggers or ()),
         condition=condition,
         program=program,
+        digest=_digest_of_waiting(rule, reader),
         per=per,
         once_per_call="once_per" in rule,
         cooldown_s=None if cooldown is None else duration_s(cooldown),
         mode=program.mode,
         max_runs=int(rule.get("max", MAX_RUNS)),
+        about_calls=_about_calls(rule, per, reader, program),
     )
     if rule.get("enabled") is False:
         reading.disabled.add(rule_id)
+
+
+def _about_calls(
+    rule: Mapping[str, Any], per: Sequence[str], reader: Reader, program: Program
+) -> bool:
+    """Whether it makes a difference to a rule which reports belong to one call."""
+    triggers = reader.triggers or ()
+    counts = any(trigger.count is not None and trigger.count.of == "calls" for trigger in triggers)
+    waits = any(trigger.for_s is not None for trigger in triggers) or ("call",) in program.waits
+    names = reader.used.names_calls or program.about_calls
+    return counts or waits or names or "once_per" in rule or "call" in per
+
+
+def _digest_of_waiting(rule: Mapping[str, Any], reader: Reader) -> str:
+    """What tells whether a reload changed a rule whose ``for`` waits; ``""`` without one."""
+    if all(trigger.for_s is None for trigger in reader.triggers or ()):
+        return ""
+    return digest_of([rule, reader.used.of(reader.declared)])
 
 
 def _read_asked(

@@ -11,8 +11,8 @@ from pbxrules.clock import iso
 from pbxrules.logs import escape
 from pbxrules.memory import TIMED
 from pbxrules.misses import words
-from pbxrules.model import Run
-from pbxrules.store import RUNS_PER_EVENT, reading
+from pbxrules.model import RUNS_PER_EVENT, Run
+from pbxrules.store import reading
 from pbxrules.store.reading import EventRecord
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ def event_json(record: EventRecord) -> dict[str, Any]:
 
 def actions(run: Run) -> Iterator[dict[str, Any]]:
     """What became of each action of a run; the last one may be owed still."""
+    if run.parent and run.ended:
+        return  # the run that it was a branch of tells
     for tried in run.tried:
         yield {
             "rule": run.rule,

@@ -12,14 +12,16 @@ from typing import Any
 import pytest
 
 from pbxrules import loading, sending
-from pbxrules.dispatcher import HOT, LOAD, Dispatcher, _discreet
+from pbxrules.dispatcher import HOT, LOAD, Dispatcher
 from pbxrules.intake import Intake
 from pbxrules.loading import Snapshot
 from pbxrules.model import Delivery, Done, GiveUp, Outcome, TryAgain
+from pbxrules.recall import recall
 from pbxrules.showing import event_json
 from pbxrules.store import reading
 from pbxrules.store.pruning import Keep
 from pbxrules.store.sqlite import SqliteStore
+from pbxrules.tellings import discreet
 from tests.daemon import HandClock
 from tests.processes import PATIENCE_S
 
@@ -141,15 +143,18 @@ async def house(
     loaded = snapshot(folder, rules) if isinstance(rules, str) else rules
     store = SqliteStore(folder / "state", keep=Keep(), call=loop.call_soon_threadsafe)
     try:
+        memory, owed = recall(store, loaded.program_of)
         dispatcher = Dispatcher(
             store,
             performers,
+            memory,
             now=clock.now,
+            ruleset=lambda: loaded.ruleset,
             program_of=loaded.program_of,
             secrets=lambda: {"token": "s3cr3t"},
         )
-        intake = Intake(loaded, store, dispatcher, clock)
-        dispatcher.start(store.open_runs())
+        intake = Intake(loaded, store, dispatcher, memory, clock)
+        dispatcher.start(owed)
         yield House(dispatcher=dispatcher, intake=intake, store=store, clock=clock)
         await dispatcher.stop(grace_s)
     finally:
@@ -159,7 +164,7 @@ async def house(
 def hot(dispatcher: Dispatcher) -> int:
     """How many waiting runs are whole in memory, counted one by one."""
     return sum(
-        held.whole is not None for line in dispatcher._lines.values() for _, _, held in line.waiting
+        held.whole is not None for line in dispatcher._lines.values() for *_, held in line.waiting
     )
 
 
@@ -597,8 +602,8 @@ def test_promise_2_a_run_of_an_unknown_kind_is_given_up_with_the_reason(tmp_path
     ids=["the longest first", "no name is taken for a value", "none that is empty"],
 )
 def test_secrets_are_hidden(secrets: dict[str, str], said: str, kept: str) -> None:
-    assert _discreet(Done(detail=said), secrets) == Done(detail=kept)
-    assert _discreet(TryAgain(reason=said), secrets) == TryAgain(reason=kept)
+    assert discreet(Done(detail=said), secrets) == Done(detail=kept)
+    assert discreet(TryAgain(reason=said), secrets) == TryAgain(reason=kept)
 
 
 def test_promise_8_a_secret_that_an_action_gives_back_is_not_kept(

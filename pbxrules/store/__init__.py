@@ -21,9 +21,6 @@ from pbxrules.model import Changes, Event, Kept, Moment, Run, Verdict
 Settled = Callable[[StoreError | None], None]
 """Called on the loop's thread, once, with None when the change is durable."""
 
-RUNS_PER_EVENT = 1_000_000
-"""A run's id is its event's id times this, plus its place from 1: no index is needed."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:

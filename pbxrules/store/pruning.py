@@ -4,7 +4,7 @@ import sqlite3
 import time
 from dataclasses import dataclass
 
-from pbxrules.store import RUNS_PER_EVENT
+from pbxrules.model import RUNS_PER_EVENT
 
 CHUNK = 1_000
 """Events deleted at a time: a few milliseconds, so that no report waits for it."""

@@ -13,8 +13,8 @@ from typing import Any
 from urllib.parse import quote
 
 from pbxrules.errors import StoreError, ValueProblem
-from pbxrules.model import Event, Kept, Moment, Run, Verdict
-from pbxrules.store import RUNS_PER_EVENT, LoadedRun, OpenRun, SeenEvent, rows
+from pbxrules.model import RUNS_PER_EVENT, Event, Kept, Moment, Run, Verdict
+from pbxrules.store import LoadedRun, OpenRun, SeenEvent, rows
 from pbxrules.store.migrations import MIGRATIONS
 
 MAX_IDS = 1_000
@@ -87,7 +87,7 @@ def memory(db: sqlite3.Connection) -> list[Kept]:
     boots = _boots(db)
     found = db.execute(
         f"SELECT {rows.MEMORY_COLUMNS} FROM memory"
-        f" ORDER BY until_wall IS NULL, until_wall, {rows.KEY_COLUMNS}"
+        " ORDER BY until_wall IS NULL, until_wall, kind, rule, name"
     )
     return [rows.kept(row, boots) for row in found]
 

@@ -1,5 +1,6 @@
 """Values as rows of the SQLite store, and back."""
 
+import functools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple
@@ -29,10 +30,11 @@ RUN_COLUMNS = (
     " try_boot, try_uptime, try_wall, attempt, tried, trigger_id, lane, call, more"
 )
 MEMORY_COLUMNS = "kind, rule, name, value, until_boot, until_uptime, until_wall"
-KEY_COLUMNS = "kind, rule, name"
 MORE = ("parent", "mark", "begun", "outcome", "counters", "results", "inbox")
-"""What of a run goes into the column ``more``, where it is not as it begins: most runs have
-nothing there.  The first of them is the first in the text; ``reading`` looks for it."""
+"""What of a run goes into the column ``more``, where it is not as at the beginning.
+
+The parent comes first in the text: ``reading`` looks for it there.
+"""
 
 Row = tuple[Any, ...]
 BootNumber = Callable[[str], int]
@@ -93,14 +95,30 @@ def run_row(run: Run, boot_number: BootNumber) -> Row:
     """The row of ``RUN_COLUMNS``."""
     due, due_try = run.due, run.next_try
     tried = [(t.position, t.verb, t.state, t.reason, t.attempts) for t in run.tried]
-    more = {name: value for name in MORE if (value := getattr(run, name))}
     return (
         run.id, run.rule, run.program, run.position, run.verb,
         boot_number(due.boot), due.uptime_s, due.wall_s, run.expires_s,
         boot_number(due_try.boot), due_try.uptime_s, due_try.wall_s,
         run.attempt, to_json(tried) if tried else "[]", run.trigger,
-        run.lane, run.call, _values_json(more) if more else "",
+        run.lane, run.call, _more_json(run),
     )  # fmt: skip
+
+
+def _more_json(run: Run) -> str:
+    if run.parent or run.mark or run.counters or run.results or run.inbox:
+        return _members_json({name: getattr(run, name) for name in MORE})
+    return _simple_json(run.begun, run.outcome)
+
+
+@functools.lru_cache(maxsize=32)
+def _simple_json(begun: bool, outcome: str) -> str:  # noqa: FBT001 - what it is cached by
+    """The text for most runs: nothing at first, one of a few outcomes at last."""
+    return _members_json({"begun": begun, "outcome": outcome})
+
+
+def _members_json(members: Mapping[str, Any]) -> str:
+    told = {name: value for name, value in members.items() if value}
+    return _values_json(told) if told else ""
 
 
 def run(row: Sequence[Any], event_id: int, boots: Mapping[int, str]) -> Run:

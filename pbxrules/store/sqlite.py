@@ -259,27 +259,23 @@ class SqliteStore:
                 return
 
     def _take(self) -> list[_Put]:
-        """What waits, up to a marker; nothing where outcomes are to be tried again."""
+        """What waits, up to a marker; nothing where it is time to look after outcomes."""
         batch: list[_Put] = []
         self._idle = True
         patience_s = LAZY_S if self._some_lazy else RETRY_S if self._kept else None
-        try:
-            batch += self._queue.get(timeout=patience_s)
-        except queue.Empty:
-            if self._some_lazy:
-                # Nothing came that they could go along with.
-                self._some_lazy = False
-                self._call(self._hand_over)
-            return batch
-        self._idle = False
         with contextlib.suppress(queue.Empty):
-            while len(batch) < MAX_BATCH and not batch[-1].marker:
+            batch += self._queue.get(timeout=patience_s)
+            self._idle = False
+            while len(batch) < MAX_BATCH and batch[-1].marker in {"", "lazy"}:
                 batch += self._queue.get_nowait()
-        # Whatever was handed over took along all that waited before.
-        self._some_lazy = batch[-1] is _LAZY
         return batch
 
     def _commit(self, batch: list[_Put]) -> None:
+        if self._some_lazy and not batch:
+            # Nothing came that they could go along with.
+            self._call(self._hand_over)
+        # Whatever is handed over takes along all that waited before.
+        self._some_lazy = bool(batch) and batch[-1] is _LAZY
         puts = [put for put in batch if put.change is not None]
         answers = self._write_all(puts)
         # A barrier tells that everything before it had its turn.
@@ -303,9 +299,9 @@ class SqliteStore:
                 return answers + _answers(puts, None)
         answers += _answers(news, self._failed)
         self._lost.update(put.change.id for put in news if isinstance(put.change, Accepted))
-        tried_already = news and self._kept
+        tried_just_now = bool(news and self._kept)
         self._kept += [_without(put, self._lost) if self._lost else put for put in outcomes]
-        return answers if tried_already else answers + self._write_kept()
+        return answers if tried_just_now else answers + self._write_kept()
 
     def _obstacle(self) -> StoreError | None:
         """Why news need not be tried."""

@@ -14,7 +14,6 @@ from pbxrules.store import Accepted, Advanced, Change, Refused, SeenAgain
 from pbxrules.store.pruning import Pruner
 from pbxrules.store.rows import (
     EVENT_COLUMNS,
-    KEY_COLUMNS,
     MEMORY_COLUMNS,
     RUN_COLUMNS,
     Row,
@@ -29,6 +28,7 @@ MAX_ROWS = 16
 """Of one statement: a statement of each size stays prepared."""
 PREPARED = 256
 """What a connection must keep for that."""
+_HAS_KEY = "(kind = ? AND rule = ? AND name = ?)"
 
 
 class Statements:
@@ -78,18 +78,19 @@ class Statements:
 
     def _insert_runs(self, runs: Iterable[Run]) -> None:
         rows = [run_row(run, self._boot) for run in runs]
-        self._many(f"INSERT INTO runs ({RUN_COLUMNS}) VALUES", rows, _ON_RUN_CONFLICT)
+        self._many(f"INSERT OR REPLACE INTO runs ({RUN_COLUMNS}) VALUES", rows)
 
     def _remember(self, memory: dict[KeptKey, Kept | None]) -> None:
         kept = [kept_row(one, self._boot) for one in memory.values() if one is not None]
         forgotten = [key for key, one in memory.items() if one is None]
         self._many(f"INSERT OR REPLACE INTO memory ({MEMORY_COLUMNS}) VALUES", kept)
-        self._many(f"DELETE FROM memory WHERE ({KEY_COLUMNS}) IN (VALUES", forgotten, ")")
+        # Not IN (VALUES …): SQLite 3.40 then looks at every row, 11 ms where there are 100,000.
+        self._many("DELETE FROM memory WHERE", forgotten, each=_HAS_KEY, between=" OR ")
 
-    def _many(self, before: str, rows: Sequence[Row], behind: str = "") -> None:
+    def _many(self, start: str, rows: Sequence[Row], *, each: str = "", between: str = ",") -> None:
         for chunk in _chunks(rows):
-            row_sql = "(" + ",".join("?" * len(chunk[0])) + ")"
-            sql = f"{before} {','.join([row_sql] * len(chunk))} {behind}"
+            one = each or f"({','.join('?' * len(chunk[0]))})"
+            sql = f"{start} {between.join([one] * len(chunk))}"
             self._db.execute(sql, list(itertools.chain.from_iterable(chunk)))
 
     def _insert_program(self, digest: str, source: str) -> None:
@@ -136,11 +137,3 @@ class Statements:
 def _chunks(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
     for start in range(0, len(rows), MAX_ROWS):
         yield rows[start : start + MAX_ROWS]
-
-
-# All of them: the id of a branch that is gone may come again, in a run of another rule.
-_ON_RUN_CONFLICT = "ON CONFLICT (id) DO UPDATE SET " + ", ".join(
-    f"{column} = excluded.{column}"
-    for column in (name.strip() for name in RUN_COLUMNS.split(","))
-    if column != "id"
-)
