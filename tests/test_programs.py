@@ -33,6 +33,7 @@ from pbxrules.model import (
 from pbxrules.steps.reading import DEEPEST
 from pbxrules.steps.sources import MOST
 from pbxrules.template import RuleVars, Scope
+from pbxrules.yamlsource import MAX_DEPTH
 from tests.rulefiles import (
     LANGUAGE,
     NOON_S,
@@ -852,7 +853,15 @@ def nesting(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     )
 
 
-STEPS = st.lists(st.recursive(SIMPLE, nesting, max_leaves=8), min_size=1, max_size=4)
+def depth(value: Any) -> int:
+    """How many lists and maps are inside one another."""
+    inner = value.values() if isinstance(value, dict) else value
+    return 1 + max(map(depth, inner), default=0) if isinstance(value, list | dict) else 0
+
+
+STEPS = st.lists(st.recursive(SIMPLE, nesting, max_leaves=8), min_size=1, max_size=4).filter(
+    lambda steps: depth(steps) < MAX_DEPTH - 4
+)
 
 
 def led_to(deed: Deed) -> Iterator[str]:
