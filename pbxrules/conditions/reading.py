@@ -3,19 +3,18 @@
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache, cached_property
 from typing import Any
 
 from pbxrules import conditions
 from pbxrules.conditions import logic, template
 from pbxrules.conditions.declared import Declared, Noted, Used
-from pbxrules.conditions.fields import FieldTestError, field_test, value_of
-from pbxrules.conditions.leaves import Leaf, in_words
+from pbxrules.conditions.fields import FieldTestError, OfField, field_test
 from pbxrules.errors import Fault, did_you_mean
 from pbxrules.language import CONDITION_HINTS, Language, duration_s
 from pbxrules.members import Members, joined
-from pbxrules.model import NOTHING, Condition, Count, Facts, FieldTest, Miss, Trigger
+from pbxrules.model import NOTHING, Condition, Count, FieldTest, Trigger
 from pbxrules.schema import Path, shown
 from pbxrules.template import Names, unknown_member
 
@@ -262,26 +261,6 @@ class Reader:
                 at = (*path, name)
                 fault = Fault(at, "unknown-member", unknown.message, unknown.hint, at_key=True)
                 self.faults.append(fault)
-
-
-@dataclass(frozen=True, slots=True)
-class OfField(Leaf):
-    """Holds if a field is as its test wants it."""
-
-    test: FieldTest
-
-    @property
-    def says(self) -> str:
-        """The field, and what is wanted."""
-        return f"{self.test.field} {self.test.wanted}"
-
-    def is_true(self, facts: Facts) -> bool:
-        """Whether the test holds."""
-        return self.test.holds(value_of(facts.event, self.test.field))
-
-    def miss(self, _: Facts, *, wanted: bool) -> Miss:
-        """The field, and what is wanted; its value is the event's to tell."""
-        return Miss(self.test.field, in_words(self.test.wanted, so=wanted))
 
 
 def _test_faults(name: str, wanted: Any, path: Path, language: Language) -> Iterator[Fault]:
