@@ -117,9 +117,18 @@ class Steps:
         self, value: list[Any], given: Mapping[str, Any], path: Path, owner: str
     ) -> str:
         """Read a script that was put in, as a list of steps; it sees nothing but *given*."""
+        outer = self.reader
+        reader = Reader(
+            language=outer.language,
+            declared=outer.declared,
+            rule=outer.rule,
+            variables=given,
+            usable=outer.usable,
+        )
+        reader.faults = outer.faults
         inner = Steps(
             gathered=self.gathered,
-            reader=self.reader.seeing(given),
+            reader=reader,
             expires=self.expires,
             elsewhere=self._elsewhere,
             variables=rule_vars(given),
@@ -128,7 +137,7 @@ class Steps:
         first = inner.read(value, path, owner)
         for name, members in inner.results.items():
             self.know(name, members)
-        self.reader.used.take(inner.reader.used)
+        outer.used.take(reader.used)
         return first
 
     def read_one(self, step: Any, path: Path, *, after: str, owner: str) -> None:

@@ -8,7 +8,7 @@ only.  ``FILTERS``, ``TESTS``, ``INSTANT`` and ``CALL`` are the tables that the 
 from pbxrules.template.compiling import Template, compile_template
 from pbxrules.template.filters import FILTERS
 from pbxrules.template.instants import INSTANT, Instant
-from pbxrules.template.names import CALL, Names, unknown_member, variables_used
+from pbxrules.template.names import CALL, Names, UnknownMember, unknown_member, variables_used
 from pbxrules.template.predicates import TESTS
 from pbxrules.template.problems import TemplateError, TemplateProblem, template_fault
 from pbxrules.template.trees import Tree, compile_tree
@@ -29,6 +29,7 @@ __all__ = [
     "TemplateError",
     "TemplateProblem",
     "Tree",
+    "UnknownMember",
     "compile_template",
     "compile_tree",
     "kind",
