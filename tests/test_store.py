@@ -127,8 +127,8 @@ def opened(kind: Kind, tmp_path: Path) -> Open:
 def short(owed: Run) -> OpenRun:
     """What ``open_runs`` tells of a run."""
     return OpenRun(
-        id=owed.id, rule=owed.rule, lane=owed.lane, call=owed.call, parent=owed.parent,
-        verb=owed.verb, due=owed.due, expires_s=owed.expires_s, next_try=owed.next_try,
+        id=owed.id, rule=owed.rule, program=owed.program, lane=owed.lane, call=owed.call,
+        parent=owed.parent, verb=owed.verb, due=owed.due, expires_s=owed.expires_s, next_try=owed.next_try,
     )  # fmt: skip
 
 
