@@ -444,7 +444,9 @@ class Dispatcher:
         try:
             return runs.delivery(
                 whole,
-                names=names_of(draft, whole.run.call, self._memory.state(whole.program.state)),
+                names=names_of(
+                    draft, whole.event, whole.run.call, self._memory.state(whole.program.state)
+                ),
                 secrets=names(secrets) if whole.run.verb in TOLD else secrets,
                 store_id=self._store.id,
                 now=now,

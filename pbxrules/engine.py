@@ -14,6 +14,7 @@ from itertools import count as counting
 from typing import Any
 
 from pbxrules import runs
+from pbxrules.calls import Change, assign
 from pbxrules.conditions.fields import value_of
 from pbxrules.language import duration_s
 from pbxrules.memory import Draft, Memory, Moves, Whole, subject_of
@@ -79,6 +80,19 @@ class Arrival:
     """The key of its call; ``""`` where it has none."""
     sure: bool = True
     """It is of that call without a doubt: what is not sure cancels nothing."""
+    told: Change | None = None
+    """What it tells of that call."""
+
+
+def arrival(ruleset: RuleSet, memory: Memory, event: Event, event_id: int, now: Moment) -> Arrival:
+    """An event with the call that it belongs to, where a rule asks for that."""
+    if not (ruleset.about_calls or memory.is_watched):
+        return Arrival(event=event, id=event_id)
+    assigned = assign(memory.calls, event, now)
+    if assigned.call is None:
+        return Arrival(event=event, id=event_id)
+    call, told = assigned.call, assigned.change
+    return Arrival(event=event, id=event_id, call=call.id, sure=call.sure, told=told)
 
 
 def decide(
@@ -86,7 +100,7 @@ def decide(
 ) -> tuple[Decision, Moves]:
     """Which rules fire for an event and why the others do not, and what that changes."""
     event = arrival.event
-    draft = Draft(memory, now)
+    draft = Draft(memory, now, arrival.told)
     _tell_runs(draft, ruleset, arrival)
     because, fits = _candidates(ruleset, event)
     ids = counting(arrival.id * RUNS_PER_EVENT + 1)
@@ -309,7 +323,7 @@ def _lacking(draft: Draft, ruleset: RuleSet, rule: Rule, match: Match) -> tuple[
             event=match.event,
             wall_s=draft.now.wall_s,
             trigger=match.trigger,
-            names=names_of(draft, match.call, state),
+            names=names_of(draft, match.event, match.call, state),
         )
         return rule.condition.misses(facts, wanted=True)
     except Exception as exc:  # noqa: BLE001 - as of a test: such a rule does not fire, and harms none

@@ -9,10 +9,9 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pbxrules import resends
+from pbxrules import engine, resends
 from pbxrules.clock import Clock, iso
 from pbxrules.dispatcher import Dispatcher
-from pbxrules.engine import Arrival, decide
 from pbxrules.errors import ReportError, StoreError
 from pbxrules.loading import Snapshot
 from pbxrules.memory import Memory, Moves
@@ -143,9 +142,10 @@ class Intake:
     ) -> None:
         # What is due at this moment goes before the report.
         self._dispatcher.ring_due(now)
-        arrival = Arrival(event=event, id=self._next_id, call=str(event.fields.get("call_id", "")))
+        ruleset, memory = self.snapshot.ruleset, self._memory
+        arrival = engine.arrival(ruleset, memory, event, self._next_id, now)
         self._next_id += 1
-        decision, moves = decide(self.snapshot.ruleset, self._memory, arrival, now)
+        decision, moves = engine.decide(ruleset, memory, arrival, now)
         seen = Seen(
             id=arrival.id,
             event=event.kind,
@@ -156,7 +156,7 @@ class Intake:
             last_seen=now,
         )
         self._resends.add(seen)
-        self._waiting[arrival.id] = _Waiting(seen, [reply], self._memory.apply(moves))
+        self._waiting[arrival.id] = _Waiting(seen, [reply], memory.apply(moves))
         accepted = Accepted(
             id=arrival.id,
             event=event,

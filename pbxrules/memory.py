@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
+from pbxrules.calls import Calls, Change, Known
 from pbxrules.model import (
     RUNS_PER_EVENT,
     Changes,
@@ -30,7 +31,8 @@ Lane = tuple[str, str]
 """A rule, and the values of its ``per``."""
 TIMED = frozenset({"for", "lane", "delay", "wait_for", "join"})
 """Words in place of a verb: runs that wait for something else than an action's turn."""
-SAME_CALL = ("call",)
+CALL = "call"
+SAME_CALL = (CALL,)
 FOR_OLD = 2
 """Old values that go with each new one, so that their number falls without a sweep."""
 
@@ -51,15 +53,21 @@ class Moves:
     runs: tuple[Whole, ...] = ()
     kept: tuple[Kept, ...] = ()
     forgotten: tuple[KeptKey, ...] = ()
+    call: Change | None = None
+    """What becomes of the calls."""
 
     @property
     def changes(self) -> Changes:
         """What of it is written."""
-        return Changes(
-            runs=tuple(whole.run for whole in self.runs),
-            kept=self.kept,
-            forgotten=self.forgotten,
-        )
+        kept, forgotten = self.kept, self.forgotten
+        if self.call is not None:
+            kept = (*kept, _kept_call(self.call.put))
+            forgotten = (*forgotten, *((CALL, "", key) for key in self.call.gone))
+        return Changes(runs=tuple(whole.run for whole in self.runs), kept=kept, forgotten=forgotten)
+
+
+def _kept_call(known: Known) -> Kept:
+    return Kept(kind=CALL, rule="", name=known.id, value=known.as_json(), until=None)
 
 
 class Memory:
@@ -87,8 +95,14 @@ class Memory:
         """The same, by their event."""
         self.held: defaultdict[str, dict[str, Kept]] = defaultdict(dict)
         """Rules whose ``for`` waits or fired for a subject, by that subject."""
+        calls: list[Known] = []
         for value in kept:
-            self._keep(value)
+            if value.kind == CALL:
+                calls.append(Known.from_json(value.value))
+            else:
+                self._keep(value)
+        self.calls = Calls(sorted(calls, key=lambda known: known.seen.wall_s))
+        """Which reports belong to which call."""
         for whole in runs:
             self._put(whole)
 
@@ -118,6 +132,11 @@ class Memory:
         found = [*self._watched.get("", ()), *(self._watched.get(subject, ()) if subject else ())]
         return sorted(set(found))
 
+    @property
+    def is_watched(self) -> bool:
+        """Whether a run waits for events, or will."""
+        return bool(self._watched)
+
     def branches(self, parent: int) -> Sequence[int]:
         """The open branches of a run."""
         return tuple(self._branches.get(parent, ()))
@@ -140,6 +159,9 @@ class Memory:
             self._forget(key)
         for kept in moves.kept:
             self._keep(kept)
+        if moves.call is not None:
+            # It may stay where all else is undone: the report, sent again, is of this call.
+            self.calls.apply(moves.call)
         for whole in moves.runs:
             self._put(whole)
         return undo
@@ -285,9 +307,11 @@ def _discard(of: Any, key: Any, item: Any) -> None:
 class Draft:
     """Memory as one decision would have it."""
 
-    def __init__(self, memory: Memory, now: Moment) -> None:
+    def __init__(self, memory: Memory, now: Moment, call: Change | None = None) -> None:
+        """Begin with *memory* as it is at *now*; *call* is what the event told of its call."""
         self.memory = memory
         self.now = now
+        self._call = call
         self._runs: dict[int, Whole] = {}
         self._kept: dict[KeptKey, Kept | None] = {}
         self._lanes: dict[Lane, dict[int, bool]] = {}
@@ -320,6 +344,12 @@ class Draft:
     def forget(self, kind: str, rule: str, name: str) -> None:
         """Forget a value."""
         self._kept[kind, rule, name] = None
+
+    def call(self, key: str) -> Known | None:
+        """What is known of a call, by its key."""
+        if self._call is not None and self._call.put.id == key:
+            return self._call.put
+        return self.memory.calls.get(key)
 
     # --- runs --------------------------------------------------------------------------------
 
@@ -374,4 +404,5 @@ class Draft:
             runs=tuple(self._runs.values()),
             kept=tuple(kept for kept in self._kept.values() if kept is not None),
             forgotten=tuple(key for key, kept in self._kept.items() if kept is None),
+            call=self._call,
         )

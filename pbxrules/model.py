@@ -322,6 +322,8 @@ class Program:
     """As ``Rule.mode``."""
     waits: tuple[tuple[str, ...], ...] = ()
     """The ``same`` of each of its ``wait_for``."""
+    about_calls: bool = False
+    """A template or a condition of it names ``call``."""
     state: Mapping[str, "StateDecl"] = field(default_factory=lambda: NOTHING)
     """Those that its steps name."""
 
@@ -356,6 +358,8 @@ class Rule:
     """``parallel``, ``single``, ``restart`` or ``queued``."""
     max_runs: int
     """Of one lane, waiting ones included."""
+    about_calls: bool = False
+    """Which reports belong to one call makes a difference to it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

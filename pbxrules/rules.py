@@ -19,6 +19,7 @@ from pbxrules.programs import Around, compiled, digest_of, source_of
 from pbxrules.rulefile import RuleFile, checked
 from pbxrules.schema import Path
 from pbxrules.scripts import FileScripts
+from pbxrules.steps.reading import elsewhere
 from pbxrules.template import Context, Names, TemplateError, compile_template
 from pbxrules.yamlsource import Document
 
@@ -37,6 +38,8 @@ class RuleSet:
     state: Mapping[str, StateDecl] = field(default_factory=lambda: NOTHING)
     """What is remembered over restarts, by name."""
     disabled: int = 0
+    about_calls: bool = False
+    """Which reports belong to one call makes a difference to a rule."""
 
 
 class _Reading:
@@ -90,6 +93,7 @@ def load(documents: Sequence[Document], language: Language) -> RuleSet:
         by_id={rule.id: rule for rule in rules},
         state={name: state for name, state in reading.state.items() if state is not None},
         disabled=len(reading.disabled),
+        about_calls=any(rule.about_calls for rule in rules),
     )
 
 
@@ -203,6 +207,7 @@ def _read_rule(rule: Mapping[str, Any], path: Path, file: RuleFile, reading: _Re
         variables={**reading.language.variables, **own},
         usable=file.usable,
     )
+    reader.elsewhere = elsewhere(rule)
     condition = _read_asked(rule, path, reader, file.document)
     per = reader.read_fields(rule.get("per", []), (*path, "per"), also=("call",))
     file.tell(reader.faults)
@@ -223,9 +228,21 @@ def _read_rule(rule: Mapping[str, Any], path: Path, file: RuleFile, reading: _Re
         cooldown_s=None if cooldown is None else duration_s(cooldown),
         mode=program.mode,
         max_runs=int(rule.get("max", MAX_RUNS)),
+        about_calls=_about_calls(rule, per, reader, program),
     )
     if rule.get("enabled") is False:
         reading.disabled.add(rule_id)
+
+
+def _about_calls(
+    rule: Mapping[str, Any], per: Sequence[str], reader: Reader, program: Program
+) -> bool:
+    """Whether it makes a difference to a rule which reports belong to one call."""
+    triggers = reader.triggers or ()
+    counts = any(trigger.count is not None and trigger.count.of == "calls" for trigger in triggers)
+    waits = any(trigger.for_s is not None for trigger in triggers) or ("call",) in program.waits
+    names = reader.used.names_calls or program.about_calls
+    return counts or waits or names or "once_per" in rule or "call" in per
 
 
 def _digest_of_waiting(rule: Mapping[str, Any], reader: Reader) -> str:

@@ -51,10 +51,22 @@ NO_CALL: Mapping[str, Any] = {
 """What templates see as ``call`` where the event belongs to none."""
 
 
-def names_of(draft: Draft, call: str, state: Mapping[str, Any]) -> dict[str, Any]:
+def names_of(draft: Draft, event: Event, call: str, state: Mapping[str, Any]) -> dict[str, Any]:
     """``call`` and ``state``, as templates and conditions see them."""
-    told = draft.value("call", "", call) if call else None
-    return {"call": NO_CALL if told is None else told["shown"], "state": state}
+    known = draft.call(call) if call else None
+    if known is None:
+        return {"call": NO_CALL, "state": state}
+    told = {
+        "id": known.id,
+        "sure": event.fields.get("call_id") not in known.doubtful,
+        "answered": known.answered,
+        "caller": known.caller,
+        "callee": known.callee,
+        "extensions": known.extensions,
+        "started": known.started_s,
+        "ended": known.ended_s,
+    }
+    return {"call": told, "state": state}
 
 
 def note(run: Run, verb: str, state: str, reason: str) -> Run:
@@ -328,7 +340,7 @@ class _Walk:
 
     def _holds(self, condition: Condition) -> bool:
         run = self.run
-        names = names_of(self.draft, run.call, self.state)
+        names = names_of(self.draft, self.event, run.call, self.state)
         facts = Facts(
             event=self.event,
             wall_s=self.draft.now.wall_s,
@@ -338,7 +350,7 @@ class _Walk:
         return condition.holds(facts)
 
     def _scope(self, variables: Mapping[str, Any] | None) -> Scope:
-        names = names_of(self.draft, self.run.call, self.state)
+        names = names_of(self.draft, self.event, self.run.call, self.state)
         whole = Whole(self.run, self.event, self.program)
         return scope_of(whole, variables, names, NOTHING, self.draft.now)
 

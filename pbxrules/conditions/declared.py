@@ -42,6 +42,11 @@ class Used:
         self.state |= script.state
         self.names |= {name for name in script.names if name.partition(".")[0] != "vars"}
 
+    @property
+    def names_calls(self) -> bool:
+        """Whether ``call`` was named."""
+        return any(name.partition(".")[0] == "call" for name in self.names)
+
     def of(self, declared: Declared) -> dict[str, dict[str, Any]]:
         """The JSON of what was named, by kind; a kind of which nothing was is left out."""
         told = {}

@@ -15,7 +15,7 @@ from pbxrules.conditions.leaves import Leaf, in_words
 from pbxrules.errors import Fault, did_you_mean
 from pbxrules.language import CONDITION_HINTS, Language, duration_s
 from pbxrules.members import Members, joined
-from pbxrules.model import Condition, Count, Facts, FieldTest, Miss, Trigger
+from pbxrules.model import NOTHING, Condition, Count, Facts, FieldTest, Miss, Trigger
 from pbxrules.schema import Path, shown
 from pbxrules.template import Names, unknown_member
 
@@ -62,6 +62,8 @@ class Reader:
         self.faults: list[Fault] = []
         self.triggers: Sequence[Trigger] | None = None
         """Those that ``read_triggers`` read; None: nobody says which."""
+        self.elsewhere: Mapping[str, str] = NOTHING
+        """Names that are known in other places only, and where."""
         self._groups = Noted(declared.groups, self.used.groups)
         self._names: Names | None = None
 
@@ -77,7 +79,10 @@ class Reader:
         """What the templates of its conditions may name."""
         if self._names is None:
             self._names = self.language.names(
-                self.variables, payload=self.payload, state=self.declared.state
+                self.variables,
+                payload=self.payload,
+                state=self.declared.state,
+                elsewhere=self.elsewhere,
             )
         return self._names
 
@@ -138,9 +143,13 @@ class Reader:
         if "until" in trigger and "for" not in trigger:
             message, hint = "'until' stands beside 'for' only", "say for how long: for: 20s"
             self.faults.append(Fault(at, "unknown-key", message, hint, at_key=True))
-        until = told.get("until", [])
-        self.faults += _event_faults(until, at, self.language)
-        return tuple(dict.fromkeys(until if isinstance(until, list) else [until]))
+        until = trigger.get("until", [])
+        single = not isinstance(until, list)
+        for place, name in enumerate([until] if single else until):
+            here = at if single else (*at, place)
+            if self.usable(here):
+                self.faults += _event_faults(name, here, self.language)
+        return tuple(dict.fromkeys([until] if single else until)) if "until" in told else ()
 
     # --- conditions --------------------------------------------------------------------------
 
@@ -231,7 +240,9 @@ class Reader:
         control = self.language.controls.get(where)
         if control is not None and name in control.beside:
             hint = f"it stands beside '{where}'"
-        elif elsewhere:
+        elif name in self.declared.state:
+            hint = f"say state: {{{name}: …}}"
+        elif elsewhere and where:
             hint = f"it stands under '{elsewhere[0]}s'"
         elif where == "condition" and name in CONDITION_HINTS:
             hint = CONDITION_HINTS[name]
@@ -288,11 +299,8 @@ def _test_faults(name: str, wanted: Any, path: Path, language: Language) -> Iter
 
 
 def _event_faults(wanted: Any, path: Path, language: Language) -> Iterator[Fault]:
-    """Events of a list, or the one that is no list, that nothing sends."""
-    if isinstance(wanted, list):
-        for place, item in enumerate(wanted):
-            yield from _event_faults(item, (*path, place), language)
-    elif wanted not in language.events:
+    """An event that nothing sends."""
+    if wanted not in language.events:
         hint = did_you_mean(wanted, language.events) or f"one of {', '.join(language.events)}"
         yield Fault(path, "unknown-event", f"no report is the event {shown(wanted)}", hint)
 

@@ -10,7 +10,7 @@ from pbxrules.language import BESIDE_ACTIONS, BESIDE_ALL
 from pbxrules.model import NOTHING, Condition, Deed, Node
 from pbxrules.schema import Path
 from pbxrules.steps import actions
-from pbxrules.steps.controls import controls, places, spelled, value_at
+from pbxrules.steps.controls import controls, found, spelled, value_at
 from pbxrules.template import (
     Context,
     Names,
@@ -23,6 +23,8 @@ from pbxrules.template import (
 )
 
 FINALLY = "finally"
+LATER = "a later action registers it"
+ONLY_LAST = "only 'finally' knows it"
 DEEPEST = 10
 """Lists of steps inside one another, those of scripts included."""
 Results = Mapping[str, frozenset[str] | None]
@@ -33,10 +35,10 @@ Results = Mapping[str, frozenset[str] | None]
 class Broken:
     """In the place of a step of which something wrong was told already."""
 
-    lists: tuple[tuple[Path, list[Any]], ...] = ()
-    """The lists of steps in it."""
+    step: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
+    """What stands there; its conditions, tests and lists of steps are looked at all the same."""
     registers: tuple[str, ...] = ()
-    """The results that it registers, or what stands in its place."""
+    """The results that are registered in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +62,7 @@ class Only:
 
 
 @dataclass(slots=True, kw_only=True)
-class Found:
+class Gathered:
     """What was made of a program's steps so far."""
 
     nodes: dict[str, Node] = field(default_factory=dict)
@@ -80,7 +82,7 @@ class Steps:
     def __init__(
         self,
         *,
-        found: Found,
+        gathered: Gathered,
         reader: Reader,
         expires: str,
         elsewhere: Mapping[str, str] = NOTHING,
@@ -90,14 +92,14 @@ class Steps:
         """Begin.
 
         Args:
-            found: Takes what is made of them.
+            gathered: Takes what is made of them.
             reader: Of their conditions and templates.
             expires: The ``expires`` of actions that say none.
             elsewhere: Names that are known in other places only, and where.
             variables: Those of the script that they are; None: the program's.
             depth: In how many lists they stand.
         """
-        self.found = found
+        self.gathered = gathered
         self.reader = reader
         self.language = reader.language
         self.expires = expires
@@ -147,7 +149,7 @@ class Steps:
     ) -> str:
         """Read a script that was put in, as a list of steps; it sees nothing but *given*."""
         inner = Steps(
-            found=self.found,
+            gathered=self.gathered,
             reader=self.reader.seeing(given),
             expires=self.expires,
             elsewhere=self._elsewhere,
@@ -163,23 +165,34 @@ class Steps:
     def read_one(self, step: Any, path: Path, *, after: str, owner: str) -> None:
         """Read one step, with the path of the one behind it."""
         here = spelled(path)
-        self.found.paths.append(here)
+        self.gathered.paths.append(here)
         if isinstance(step, Broken):
-            for at, inner in step.lists:
-                self.read(inner, (*path, *at), here)
-            for name in step.registers:
+            self.gathered.broken = True
+            self._look_into(step.step, path)
+            for name in registered([step]):
                 self.know(name, None)
-            self.found.broken = True
             return
         deed = self._deed(step, path)
         if deed is not None:
-            self.found.nodes[here] = Node(path=here, deed=deed, after=after, owner=owner)
+            self.gathered.nodes[here] = Node(path=here, deed=deed, after=after, owner=owner)
+
+    def _look_into(self, step: Mapping[str, Any], path: Path) -> None:
+        """Note what is wrong in the parts of a step that is wrong itself."""
+        words = self._words(step)
+        self.reader.faults += self._strangers(step, words[0], path) if len(words) == 1 else ()
+        for at in found(step, "conditions"):
+            self.condition(value_at(step, at), (*path, *at))
+        for at in found(step, "tests"):
+            self.reader.read_tests(value_at(step, at), (*path, *at), str(at[-1]))
+        for at in found(step, "lists"):
+            self.read(value_at(step, at), (*path, *at), spelled(path))
 
     def _deed(self, step: Mapping[str, Any], path: Path) -> Deed | None:
         verbs = self.language.verbs
-        words = [key for key in step if key in verbs or key in controls()]
+        words = self._words(step)
         if len(words) != 1:
-            self.reader.faults.append(self._not_one(words, path))
+            self.reader.faults.append(self._not_one(step, words, path))
+            self._look_into(step, path)
             return None
         word = words[0]
         self.reader.faults += self._strangers(step, word, path)
@@ -191,10 +204,17 @@ class Steps:
             return None
         return controls()[word].read(step, path, self)
 
-    def _not_one(self, words: list[str], path: Path) -> Fault:
+    def _words(self, step: Mapping[str, Any]) -> list[str]:
+        """The verbs and controls in a step; there should be one."""
+        return [key for key in step if key in self.language.verbs or key in controls()]
+
+    def _not_one(self, step: Mapping[str, Any], words: list[str], path: Path) -> Fault:
         if not words:
             known = ", ".join([*self.language.verbs, *controls()])
-            return Fault(path, "no-verb", f"an action needs a verb: one of {known}")
+            owners = self.language.owners
+            lone = [key for key in step if len(owners.get(key, ())) == 1]
+            hint = f"'{lone[0]}' stands beside {owners[lone[0]][0]}" if lone else ""
+            return Fault(path, "no-verb", f"an action needs a verb: one of {known}", hint)
         message = f"'{words[1]}' stands in an action that has '{words[0]}' already"
         hint = "begin a new action with -"
         return Fault((*path, words[1]), "two-verbs", message, hint, at_key=True)
@@ -207,8 +227,10 @@ class Steps:
         else:
             beside = self.language.controls[word].beside | controls()[word].adds
         for key in step:
-            if key != word and key not in beside and key not in BESIDE_ALL:
-                owners = self.language.owners.get(key, ())
+            if key == word or key in beside or key in BESIDE_ALL:
+                continue
+            # What nobody owns the schema has refused.
+            if owners := self.language.owners.get(key, ()):
                 message = f"'{key}' stands beside {_or(owners)} only"
                 yield Fault((*path, key), "unknown-key", message, at_key=True)
 
@@ -301,11 +323,17 @@ def registered(steps: Any) -> Iterator[str]:
     for step in steps if isinstance(steps, list) else ():
         if isinstance(step, Broken):
             yield from step.registers
-            for _, inner in step.lists:
-                yield from registered(inner)
+            yield from registered([step.step])
         elif isinstance(step, Mapping):
             if isinstance(step.get("register"), str):
                 yield step["register"]
-            ways = [way for control in controls().values() for way in control.lists]
-            for at in (at for way in (*ways, ("script",)) for at in places(step, way)):
+            for at in found(step, "lists"):
                 yield from registered(value_at(step, at))
+            yield from registered(step.get("script"))
+
+
+def elsewhere(rule: Mapping[str, Any]) -> dict[str, str]:
+    """The names that only a part of what a rule does knows, and which part that is."""
+    listed = [steps for key in ("actions", FINALLY) if isinstance(steps := rule.get(key), list)]
+    later = dict.fromkeys((name for steps in listed for name in registered(steps)), LATER)
+    return {"outcome": ONLY_LAST, **later}
