@@ -20,8 +20,10 @@ from pbxrules.model import Node, Program, StateDecl, Trigger, WaitFor
 from pbxrules.rulefile import RuleFile
 from pbxrules.schema import Path
 from pbxrules.steps.actions import DEFAULT_EXPIRES
-from pbxrules.steps.reading import FINALLY, Gathered, Only, Steps, elsewhere
+from pbxrules.steps.reading import FINALLY, Gathered, Steps
+from pbxrules.steps.results import elsewhere
 from pbxrules.steps.sources import Scripts, Source
+from pbxrules.steps.words import Only
 from pbxrules.template import rule_vars, variables_used
 
 IN_FINALLY = Only(where=FINALLY, controls=frozenset({"if", "set"}))

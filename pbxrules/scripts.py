@@ -12,7 +12,8 @@ from pbxrules.conditions.reading import Reader
 from pbxrules.language import Language
 from pbxrules.rulefile import RuleFile
 from pbxrules.steps.actions import DEFAULT_EXPIRES
-from pbxrules.steps.reading import Gathered, Steps, elsewhere, registered
+from pbxrules.steps.reading import Gathered, Steps
+from pbxrules.steps.results import elsewhere, registered
 from pbxrules.steps.sources import Script, Source
 
 

@@ -377,7 +377,7 @@ def test_a_step_and_a_wait_say_what_they_register() -> None:
 
 def test_promise_8_the_result_of_an_action_with_a_secret_has_no_words_of_its_target() -> None:
     secret = "{shell: [a], env: {T: '{{ secret.ntfy }}'}, register: r}"
-    assert made(f"[{secret}, {{log: '{{{{ r.exit_code }}}} {{{{ r.timed_out }}}}'}}]")
+    assert made(f"[{secret}, {{log: '{{{{ r.exit_code }}}} {{{{ r.timed_out }}}}'}}]").nodes
     assert said(f"[{secret}, {{log: '{{{{ r.stdout }}}}'}}]") == [
         (
             "4:77: unknown-name: 'r' keeps no 'stdout'"

@@ -1608,6 +1608,28 @@ def test_a_member_that_a_users_own_event_may_have_is_good(text: str) -> None:
             id="of an event told by its action",
         ),
         pytest.param(
+            rule("{event: fax}\n  per: [payload.pages, payload.pags]"),
+            ["4:24: unknown-member: 'payload' has no 'pags' (did you mean 'pages'?)"],
+            id="that keeps runs apart",
+        ),
+        pytest.param(
+            rule(
+                "{event: fax}",
+                "[{wait_for: {event: door, payload.pages: 1}, same: [payload.pages, payload.x]},"
+                " {if: {payload.pags: 1}, then: [{log: '{{ payload.pagse }}'}]}]",
+            ),
+            [
+                "4:38: unknown-member: 'payload' has no 'pages' (it has action, floor, sender)",
+                (
+                    "4:79: unknown-member: 'payload' has no 'x'"
+                    " (it has action, callid, notes, pages, sender, tags)"
+                ),
+                "4:98: unknown-member: 'payload' has no 'pags' (did you mean 'pages'?)",
+                "4:129: unknown-member: 'payload' has no 'pagse' (did you mean 'pages'?)",
+            ],
+            id="in steps",
+        ),
+        pytest.param(
             rule("{event: fax, payload.sender.nubmer: 3, payload.pages.x: 1}"),
             [
                 ("3:26: unknown-member: 'payload.sender' has no 'nubmer' (did you mean 'number'?)"),
@@ -1669,7 +1691,10 @@ def test_every_problem_code_has_a_row_in_these_tables() -> None:
 WORDS = [
     "rules", "groups", "id", "triggers", "actions", "for", "mqtt", "log", "shell", "http", "event",
     "extension", "in", "not", "exists", "glob", "env", "cwd", "topic", "payload", "text", "url",
-    "vars", "expires", "retry", "enabled", "times", "mode", "a", "x y", "", "payload.x",
+    "vars", "expires", "retry", "enabled", "times", "mode", "a", "x y", "", "payload.x", "if",
+    "then", "else", "choose", "when", "do", "default", "repeat", "parallel", "set", "script",
+    "with", "wait_for", "same", "delay", "stop", "state", "scripts", "finally", "per", "count",
+    "until", "register", "blink", "missed", "armed",
 ]  # fmt: skip
 VALUES = st.recursive(
     st.none()

@@ -13,7 +13,7 @@ from pbxrules.language import Language
 from pbxrules.rulefile import RuleFile
 from pbxrules.schema import Path
 from pbxrules.steps.controls import found, value_at
-from pbxrules.steps.reading import Broken
+from pbxrules.steps.results import Broken
 from pbxrules.template import Context
 
 MOST = 1_000
