@@ -137,9 +137,8 @@ def _again(draft: Draft, whole: Whole, outcome: TryAgain, jitter: float) -> None
     run, now = whole.run, draft.now
     step = step_of(run, whole.program)
     retry = step.retry
-    attempts = None if run.outcome else retry.attempts
-    if run.outcome == "restarted":  # the newest match waits for it
-        attempts = 1
+    # The newest match waits for the end of a run that it restarted.
+    attempts = 1 if run.outcome == "restarted" else retry.attempts
     if attempts is not None and run.attempt >= attempts:
         tries = f" ({_tries(run)})" if run.attempt > 1 else ""
         _settle(draft, whole, "failed", outcome.reason + tries, outcome.result)

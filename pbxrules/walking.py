@@ -38,8 +38,6 @@ MAX_STEPS = 1_000
 KEPT = 200
 """Settled steps of a run that are remembered: the last ones."""
 FINALLY = "finally/0"
-FINALLY_S = 3_600.0
-"""How long each step of ``finally`` is tried: a siren that is on has to go off."""
 MAX_INBOX = 16
 """Events that are kept for a later ``wait_for``; the last ones."""
 FIRST_BRANCH = 900_000
@@ -220,8 +218,9 @@ class _Walk:
     # --- steps -------------------------------------------------------------------------------
 
     def _owe(self, node: Node, step: Step, due: Moment) -> None:
-        expires_s = FINALLY_S if self.run.outcome else step.expires_s
-        self._put(position=node.path, verb=step.verb, due=due, next_try=due, expires_s=expires_s)
+        self._put(
+            position=node.path, verb=step.verb, due=due, next_try=due, expires_s=step.expires_s
+        )
 
     def _rest(self, node: Node, verb: str, seconds: float) -> None:
         now = self.draft.now

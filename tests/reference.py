@@ -684,7 +684,9 @@ class Reference:
 
     def says(self, run: Run, owed: Owed) -> str:
         """What an action that is owed would tell now."""
-        text = str(owed.step[owed.verb])
+        match owed.step:
+            case {"mqtt": {"payload": text}} | {"shell": [_, text]} | {"log": text}:
+                pass
         return template(text).render({**self.names(run), "state": self.state})
 
 
@@ -703,7 +705,9 @@ def as_text(value: Any) -> Any:
     return str(value).lower() if isinstance(value, bool) else value
 
 
-ENVIRONMENT = jinja2.Environment(finalize=as_text, autoescape=False)  # noqa: S701 - no page
+ENVIRONMENT = jinja2.Environment(  # noqa: S701 - it makes no page
+    finalize=as_text, undefined=jinja2.ChainableUndefined
+)
 
 
 @lru_cache(maxsize=10_000)

@@ -218,8 +218,9 @@ def _inside(step: Any, known: dict[str, None]) -> Iterator[Any]:
 
 
 def _lists(step: Any) -> Iterator[Any]:
-    yield from (step[key] for key in ("then", "else", "default") if isinstance(step.get(key), list))
+    """The lists of steps inside one, in the order in which they are read."""
     yield from (branch["do"] for branch in step.get("choose", ()))
+    yield from (step[key] for key in ("then", "else", "default") if isinstance(step.get(key), list))
     if "repeat" in step:
         yield step["repeat"]["do"]
 
