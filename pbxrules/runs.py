@@ -204,15 +204,21 @@ def _timed_out(draft: Draft, whole: Whole) -> None:
 # --- cut short -------------------------------------------------------------------------------
 
 
+NEWER = "a newer match took its place"
+
+
 def restart(draft: Draft, whole: Whole) -> None:
     """Cut a run short for a newer match: its ``finally`` is tried once, and then it ends."""
-    for branch in draft.branches(whole.run.id):
-        end(draft, branch, "restarted")
-    if whole.run.outcome:
-        run = replace(whole.run, outcome="restarted")
+    run = whole.run
+    for branch in draft.branches(run.id):
+        end(draft, branch, NEWER)
+    if run.outcome:
+        run = replace(run, outcome="restarted")
         draft.put(Whole(run, whole.event, whole.program))
-    else:
-        finish(draft, whole, "restarted")
+        return
+    if run.verb not in TIMED:
+        run = note(run, run.verb, "dropped", NEWER)
+    finish(draft, Whole(run, whole.event, whole.program), "restarted")
 
 
 def end(draft: Draft, run_id: int, why: str) -> None:

@@ -10,9 +10,8 @@ from pbxrules.rules import RuleSet
 from tests import reference
 from tests.reference import At, Owed, Reference, Wait
 from tests.rulefiles import ruleset
-from tests.virtual import Daemon, Name, Stop
+from tests.virtual import STARTS, Daemon, Name, Stop
 
-STARTS = Moment(boot="boot 0", uptime_s=1000.0, wall_s=1_795_518_000.0)
 MOST_STOPS = 500
 """Of one wait; more would be a run that never comes to an end."""
 View = dict[Name, Any]

@@ -10,168 +10,163 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-SPANS = st.sampled_from(["1s", "2s", "3s", "4s"])
-EXPIRES = st.sampled_from(["2s", "5s", "never"])
+Drawn = st.SearchStrategy[Any]
+
+
+def sometimes(**strategies: Drawn) -> Drawn:
+    """A map that has each of these keys now and then: with all at once nothing would happen."""
+    none = st.none()
+    rarely = {name: st.one_of(none, none, none, one) for name, one in strategies.items()}
+    return st.fixed_dictionaries(rarely).map(
+        lambda drawn: {name: value for name, value in drawn.items() if value is not None}
+    )
+
+
+def both(*strategies: Drawn) -> Drawn:
+    """The members of several maps in one."""
+    return st.tuples(*strategies).map(lambda maps: {k: v for each in maps for k, v in each.items()})
+
+
+def one(*values: Any) -> Drawn:
+    """One of these; the first is the simplest."""
+    return st.sampled_from(values)
+
+
+# --- rules -----------------------------------------------------------------------------------
+
+SPANS = one("1s", "2s", "3s", "4s")
+EXPIRES = one("2s", "5s", "never")
 STATE = {"n": 0, "word": "a"}
-CONDITIONS = st.sampled_from(
-    [
-        [{"extension": "101"}],
-        [{"event": ["ring", "alert"]}],
-        [{"state": {"n": ["0", "1"]}}],
-        ["{{ state.n < 2 }}"],
-        [{"extension": "102"}, "{{ state.n == 1 }}"],
-        ["{{ state.word == 'b' }}"],
-        ["{{ trigger.id == '1' }}"],
-    ]
+CONDITIONS = one(
+    [{"extension": "101"}],
+    [{"event": ["ring", "alert"]}],
+    [{"state": {"n": ["0", "1"]}}],
+    ["{{ state.n < 2 }}"],
+    [{"extension": "102"}, "{{ state.n == 1 }}"],
+    ["{{ state.word == 'b' }}"],
+    ["{{ trigger.id == '1' }}"],
 )
-TRIGGERS = st.fixed_dictionaries(
-    {"event": st.sampled_from(["ring", "ring", ["ring", "answer"], "alert", "extension_status"])},
-    optional={"extension": st.sampled_from(["101", ["101", "102"]]), "id": st.just("door")},
+FORS = both(
+    st.fixed_dictionaries({"for": SPANS}),
+    sometimes(until=one("answer", ["bye", "cdr"], ["call_failed", "answer"])),
 )
-FORS = st.fixed_dictionaries(
-    {"for": SPANS},
-    optional={"until": st.sampled_from(["answer", ["bye", "cdr"], ["call_failed", "answer"]])},
+COUNTS = both(
+    st.fixed_dictionaries({"at_least": one(2, 2, 3), "within": SPANS}),
+    sometimes(of=one("reports", "calls")),
+).map(lambda count: {"count": count})
+EVENTS = one("ring", "ring", "ring", ["ring", "answer"], "alert", "extension_status")
+TRIGGER = both(
+    st.fixed_dictionaries({"event": EVENTS}),
+    sometimes(extension=one("101", ["101", "102"]), id=st.just("door")),
+    st.one_of(st.just({}), st.just({}), FORS, COUNTS),
 )
-COUNTS = st.fixed_dictionaries(
-    {
-        "count": st.fixed_dictionaries(
-            {"at_least": st.sampled_from([2, 2, 3]), "within": SPANS},
-            optional={"of": st.sampled_from(["calls", "reports"])},
-        )
-    }
+RETRY = both(
+    st.fixed_dictionaries({"delay": one("1s", "2s")}),
+    sometimes(attempts=one(1, 2, 3), max_delay=one("2s", "4s")),
 )
-WITH_TIME = st.one_of(st.just({}), FORS, COUNTS)
-TRIGGER = st.tuples(TRIGGERS, WITH_TIME).map(lambda parts: {**parts[0], **parts[1]})
-RETRY = st.fixed_dictionaries(
-    {"delay": st.sampled_from(["1s", "2s"])},
-    optional={"attempts": st.sampled_from([1, 2, 3]), "max_delay": st.sampled_from(["2s", "4s"])},
+BESIDE = sometimes(continue_on_error=st.just(True), retry=RETRY, expires=EXPIRES)
+ACTION = st.one_of(
+    both(st.just({"log": "?"}), BESIDE),
+    both(st.just({"mqtt": {"topic": "t", "payload": "?"}}), BESIDE),
+    both(st.just({"shell": ["a", "?"]}), BESIDE, sometimes(register=one("r", "q"))),
 )
-ACTIONS = st.tuples(
-    st.sampled_from([{"log": "?"}, {"mqtt": {"topic": "t", "payload": "?"}}, {"shell": ["a", "?"]}]),
+SET = one(
+    {"set": {"n": "{{ state.n + 1 }}"}},
+    {"set": {"n": "{{ state.n + 1 }}"}},
+    {"set": {"n": 0}},
+    {"set": {"word": "b"}},
+    {"set": {"n": "{{ extension }}"}},
+)
+WAIT = both(
     st.fixed_dictionaries(
-        {},
-        optional={
-            "continue_on_error": st.just(True),
-            "retry": RETRY,
-            "expires": EXPIRES,
-            "register": st.sampled_from(["r", "q"]),
-        },
-    ),
-).map(lambda parts: {**parts[0], **{k: v for k, v in parts[1].items() if fits_beside(k, parts[0])}})
-SETS = st.sampled_from(
-    [
-        {"set": {"n": "{{ state.n + 1 }}"}},
-        {"set": {"n": "{{ state.n + 1 }}"}},
-        {"set": {"n": 0}},
-        {"set": {"word": "b"}},
-        {"set": {"n": "{{ extension }}"}},
-    ]
-)
-WAITS = st.fixed_dictionaries(
-    {
-        "wait_for": st.sampled_from(
-            [
+        {
+            "wait_for": one(
                 {"event": ["answer", "bye"]},
                 {"event": "bye"},
                 {"event": "answer"},
                 {"event": ["ring", "alert"], "extension": "102"},
                 {"event": "extension_status", "status": "idle"},
-            ]
-        )
-    },
-    optional={
-        "timeout": SPANS,
-        "else": st.sampled_from(["stop", "continue"]),
-        "same": st.sampled_from(["none", ["extension"], ["caller"], "call"]),
-        "register": st.sampled_from(["w", "r"]),
-    },
+            ),
+            "same": one("call", "call", "none", ["extension"], ["caller"]),
+            "timeout": SPANS,
+        }
+    ),
+    sometimes(**{"else": one("stop", "continue"), "register": one("w", "r")}),
+).map(lambda step: {k: v for k, v in step.items() if (k, v) != ("timeout", "4s")})
+PARALLEL = both(
+    st.fixed_dictionaries({"parallel": st.lists(ACTION, min_size=1, max_size=3)}),
+    sometimes(continue_on_error=st.just(True)),
 )
-PARALLEL = st.fixed_dictionaries(
-    {"parallel": st.lists(ACTIONS, min_size=1, max_size=3)},
-    optional={"continue_on_error": st.just(True)},
-)
-SIMPLE = st.one_of(
-    ACTIONS, ACTIONS, ACTIONS, SPANS.map(lambda span: {"delay": span}), WAITS, WAITS, SETS, PARALLEL
-)
+DELAY = SPANS.map(lambda span: {"delay": span})
+SIMPLE = st.one_of(ACTION, ACTION, ACTION, DELAY, WAIT, WAIT, SET, SET, PARALLEL)
 
 
-def fits_beside(key: str, action: Mapping[str, Any]) -> bool:
-    return key != "register" or "shell" in action
-
-
-def nested(steps: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    """Steps that hold other steps."""
+def nested(steps: Drawn) -> Drawn:
+    """Steps that hold others."""
     listed = st.lists(steps, min_size=1, max_size=3)
     branch = st.fixed_dictionaries({"when": CONDITIONS, "do": listed})
+    rounds = st.one_of(
+        st.fixed_dictionaries({"count": one(2, 3), "do": listed}),
+        st.fixed_dictionaries({"until": CONDITIONS, "count": st.just(3), "do": listed}),
+        st.fixed_dictionaries({"while": CONDITIONS, "count": st.just(3), "do": listed}),
+    )
     return st.one_of(
-        st.fixed_dictionaries({"if": CONDITIONS, "then": listed}, optional={"else": listed}),
-        st.fixed_dictionaries(
-            {"choose": st.lists(branch, min_size=1, max_size=2)}, optional={"default": listed}
+        both(
+            st.fixed_dictionaries({"if": CONDITIONS, "then": listed}), sometimes(**{"else": listed})
         ),
-        st.fixed_dictionaries(
-            {
-                "repeat": st.one_of(
-                    st.fixed_dictionaries({"count": st.sampled_from([2, 3]), "do": listed}),
-                    st.fixed_dictionaries({"until": CONDITIONS, "count": st.just(3), "do": listed}),
-                    st.fixed_dictionaries({"while": CONDITIONS, "count": st.just(3), "do": listed}),
-                )
-            }
+        both(
+            st.fixed_dictionaries({"choose": st.lists(branch, min_size=1, max_size=2)}),
+            sometimes(default=listed),
         ),
+        rounds.map(lambda repeat: {"repeat": repeat}),
+        rounds.map(lambda repeat: {"repeat": repeat}),
         st.just({"stop": "enough"}),
     )
 
 
 STEPS = st.lists(st.recursive(SIMPLE, nested, max_leaves=5), min_size=1, max_size=4)
-LAST = st.lists(
-    st.one_of(
-        ACTIONS,
-        ACTIONS,
-        SETS,
-        st.fixed_dictionaries(
-            {"if": st.just(["{{ outcome == 'done' }}"]), "then": st.lists(ACTIONS, min_size=1)}
-        ).map(lambda step: {**step, "then": step["then"][:2]}),
+IF_LAST = st.fixed_dictionaries(
+    {
+        "if": one(["{{ outcome == 'done' }}"], ["{{ outcome == 'restarted' }}"]),
+        "then": st.lists(ACTION, min_size=1, max_size=2),
+    }
+)
+LAST = st.lists(st.one_of(ACTION, ACTION, SET, IF_LAST), min_size=1, max_size=3)
+BODY = both(
+    st.fixed_dictionaries(
+        {"triggers": st.lists(TRIGGER, min_size=1, max_size=2), "actions": STEPS}
     ),
-    min_size=1,
-    max_size=3,
+    sometimes(
+        conditions=CONDITIONS,
+        per=one("call", "extension", ["extension", "caller"]),
+        once_per=st.just("call"),
+        cooldown=SPANS,
+        max=one(1, 2, 3),
+        expires=EXPIRES,
+    ),
+    st.one_of(st.just({}), st.fixed_dictionaries({"finally": LAST})),
 )
-BODIES = st.fixed_dictionaries(
-    {"triggers": st.lists(TRIGGER, min_size=1, max_size=2), "actions": STEPS},
-    optional={
-        "conditions": CONDITIONS,
-        "per": st.sampled_from(["call", "extension", ["extension", "caller"]]),
-        "once_per": st.just("call"),
-        "cooldown": SPANS,
-        "max": st.sampled_from([1, 2, 3]),
-        "expires": EXPIRES,
-        "finally": LAST,
-    },
-)
-MODES = st.sampled_from(["parallel", "single", "restart", "queued", "queued", "restart"])
+MODES = one("parallel", "single", "restart", "queued", "queued", "restart")
 
 
 @st.composite
 def rule_sets(draw: Callable[..., Any]) -> list[list[dict[str, Any]]]:
-    """The rules of a start and of two reloads: of each rule its mode stays."""
+    """The rules of a start and of two reloads, in which a rule keeps its mode."""
     modes = draw(st.lists(MODES, min_size=1, max_size=3))
     first = [
-        labelled({"id": f"r{place}", "mode": mode, **draw(BODIES)})
+        labelled({"id": f"r{place}", "mode": mode, **draw(BODY)})
         for place, mode in enumerate(modes)
     ]
-    others = []
-    for _ in range(2):
-        fates = draw(st.lists(st.sampled_from(["same", "same", "other", "gone"]), min_size=3))
-        others.append(
-            [
-                rule if fate == "same" else labelled({**draw(BODIES), **only(rule, "id", "mode")})
-                for rule, fate in zip(first, fates, strict=False)
-                if fate != "gone"
-            ]
-        )
-    return [first, *others]
+    return [first, *([*_changed(draw, first)] for _ in range(2))]
 
 
-def only(rule: Mapping[str, Any], *keys: str) -> dict[str, Any]:
-    return {key: rule[key] for key in keys}
+def _changed(draw: Callable[..., Any], rules: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for rule in rules:
+        fate = draw(one("same", "same", "other", "gone"))
+        if fate == "same":
+            yield rule
+        elif fate == "other":
+            yield labelled({**draw(BODY), "id": rule["id"], "mode": rule["mode"]})
 
 
 def labelled(rule: dict[str, Any]) -> dict[str, Any]:
@@ -233,55 +228,54 @@ def _register(step: Any, known: dict[str, None]) -> None:
 
 # --- what happens ----------------------------------------------------------------------------
 
-HALVES = st.sampled_from([0.5, 1, 1, 1.5, 2, 2, 3, 4, 5, 8, 60])
-JUMPS_S = st.sampled_from([3600.0, -3600.0, 31_536_000.0, -31_536_000.0])
-REPORTS = st.fixed_dictionaries(
-    {
-        "event": st.sampled_from(
-            ["ring", "ring", "ring", "alert", "answer", "bye", "call_failed", "cdr"]
-        ),
-        "extension": st.sampled_from(["101", "102"]),
-        "call": st.sampled_from(["c1", "c1", "c2", "c3", ""]),
-    },
-    optional={"caller": st.just("7"), "doubtful": st.just(True)},
+HALVES = one(0.5, 1, 1, 1.5, 2, 2, 3, 4, 5, 8, 60)
+JUMPS_S = one(3600.0, -3600.0, 31_536_000.0, -31_536_000.0)
+REPORT = both(
+    st.fixed_dictionaries(
+        {
+            "event": one("ring", "ring", "ring", "alert", "answer", "bye", "call_failed", "cdr"),
+            "extension": one("101", "102"),
+            "call": one("c1", "c1", "c2", "c3", ""),
+        }
+    ),
+    sometimes(caller=st.just("7"), doubtful=st.just(True)),
 )
-STATUSES = st.fixed_dictionaries(
+STATUS = st.fixed_dictionaries(
     {
         "event": st.just("extension_status"),
-        "extension": st.sampled_from(["101", "102"]),
-        "status": st.sampled_from(["idle", "busy"]),
+        "extension": one("101", "102"),
+        "status": one("idle", "busy"),
     }
 )
-HAPPENINGS = st.lists(
-    st.one_of(
-        st.tuples(st.just("report"), REPORTS),
-        st.tuples(st.just("report"), REPORTS),
-        st.tuples(st.just("report"), REPORTS),
-        st.tuples(st.just("report"), STATUSES),
-        st.tuples(st.just("wait"), HALVES),
-        st.tuples(st.just("wait"), HALVES),
-        st.tuples(
-            st.just("outcome"),
-            st.tuples(
-                st.integers(0, 5),
-                st.sampled_from(["done", "done", "done", "again", "again", "failed"]),
-                st.sampled_from([0.0, 1.0]),
-            ),
-        ),
-        st.tuples(
-            st.just("outcome"),
-            st.tuples(
-                st.just(0), st.sampled_from(["done", "done", "again", "failed"]), st.just(1.0)
-            ),
-        ),
-        st.tuples(st.just("targets"), st.booleans()),
-        st.tuples(
-            st.just("crash"),
-            st.tuples(st.booleans(), HALVES, st.one_of(st.just(0.0), st.just(0.0), JUMPS_S)),
-        ),
-        st.tuples(st.just("clock"), JUMPS_S),
-        st.tuples(st.just("reload"), st.integers(0, 2)),
-    ),
-    min_size=1,
-    max_size=30,
+OUTCOME = st.tuples(
+    st.integers(0, 5),
+    one("done", "done", "done", "again", "again", "failed"),
+    one(0.0, 1.0),
+)
+CRASH = st.tuples(st.booleans(), HALVES, st.one_of(st.just(0.0), st.just(0.0), JUMPS_S))
+
+
+def named(name: str, told: Drawn) -> Drawn:
+    """Something of that name happens."""
+    return st.tuples(st.just(name), told)
+
+
+HAPPENING = st.one_of(
+    named("report", REPORT),
+    named("report", REPORT),
+    named("report", REPORT),
+    named("report", STATUS),
+    named("wait", HALVES),
+    named("wait", HALVES),
+    named("outcome", OUTCOME),
+    named("outcome", OUTCOME),
+    named("outcome", OUTCOME),
+    named("targets", st.booleans()),
+    named("crash", CRASH),
+    named("clock", JUMPS_S),
+    named("reload", st.integers(0, 2)),
+)
+# Several lists: of one hypothesis draws about six.
+HAPPENINGS = st.tuples(*[st.lists(HAPPENING, max_size=12)] * 6).map(
+    lambda lists: [happening for each in lists for happening in each]
 )

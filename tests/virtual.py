@@ -12,6 +12,7 @@ from pbxrules.memory import TIMED, Draft, Memory, Moves, Whole
 from pbxrules.model import (
     Decision,
     Delivery,
+    Done,
     Event,
     Kept,
     KeptKey,
@@ -23,7 +24,9 @@ from pbxrules.model import (
 from pbxrules.rules import RuleSet
 from pbxrules.store import rows
 from pbxrules.walking import names_of
-from tests.rulefiles import LANGUAGE
+from tests import rulefiles
+
+STARTS = Moment(boot="boot 0", uptime_s=1000.0, wall_s=1_795_518_000.0)
 
 SETTLING_S = 5.0
 """After a start no ``for`` and no ``wait_for`` ends by time for so long."""
@@ -174,6 +177,99 @@ def read_back(whole: Whole) -> Whole:
 
 @lru_cache(maxsize=1_000)
 def program_of(source: str) -> Program:
-    return programs.program(json.loads(source), LANGUAGE)
+    return programs.program(json.loads(source), rulefiles.LANGUAGE)
 
 
+
+
+class House(Daemon):
+    """A daemon whose actions are tried as soon as they are owed."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(rulefiles.ruleset(text), STARTS)
+        self.began = STARTS
+        self.up = True
+        """Whether actions can be tried."""
+        self.answers: dict[str, Outcome] = {}
+        """By what an action tells; without one it is done."""
+        self.slow: set[str] = set()
+        """Actions whose tries end by ``finish`` only."""
+        self.told: list[tuple[float, str]] = []
+        """When what was tried, in seconds since the start."""
+
+    def tell(self, kind: str = "ring", call: str = "c1", *, sure: bool = True, **more: str) -> None:
+        """Let an event come."""
+        fields = {"event": kind, "action": "A", "received_at": "now", "call_id": call, **more}
+        self.wait(0)
+        call = "" if kind == "extension_status" else call
+        self.report(Event(fields=fields, payload={}), call, sure=sure)
+        self.wait(0)
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass, and do what is due."""
+        self._try()
+        while (stops := self.stops()) and stops[0][0] <= seconds:
+            left = max(0.0, stops[0][0])
+            seconds -= left
+            self.now = self.now.after(left)
+            self._do(stops[0])
+            self._try()
+        self.now = self.now.after(seconds)
+
+    def finish(self, says: str, outcome: Outcome | None = None) -> None:
+        """Let a try that is under way end."""
+        (run_id,) = (run_id for run_id in self.under_way if self.says(run_id) == says)
+        self.tried(run_id, outcome or Done())
+        self._try()
+
+    def die(self, down_s: float = 0.0) -> None:
+        """Be killed, and start again after a time."""
+        self.crash(self.now.after(down_s))
+        self.wait(0)
+
+    def change(self, text: str) -> None:
+        """Reload, with other rules."""
+        self.reload(rulefiles.ruleset(text))
+        self.wait(0)
+
+    def _do(self, stop: Stop) -> None:
+        _, name, says, what = stop
+        for run_id in [*self.open]:
+            if self.name(self.whole(run_id).run) == name and self.says(run_id) == says:
+                if what == "expires":
+                    self.expire(run_id)
+                elif what != "again" and not self.whole(run_id).run.parent:
+                    self.wake(run_id)
+                return
+
+    def _try(self) -> None:
+        while self.up and (owed := self._can_be_tried()):
+            run_id = min(owed, key=lambda one: self.whole(one).run.due.uptime_s)
+            if runs.expired(self.whole(run_id).run, self.now):
+                self.expire(run_id)
+                continue
+            says = self.says(run_id)
+            self.told.append((between(self.began, self.now), says))
+            self.begin(run_id)
+            if says not in self.slow:
+                self.tried(run_id, self.answers.get(says, Done()))
+
+    def _can_be_tried(self) -> list[int]:
+        return [
+            run_id
+            for run_id in self.open
+            if self.whole(run_id).run.verb not in TIMED
+            and run_id not in self.under_way
+            and self.now.reached(self.whole(run_id).run.next_try)
+        ]
+
+    @property
+    def said(self) -> list[str]:
+        """What was tried, in that order."""
+        return [says for _, says in self.told]
+
+    @property
+    def ends(self) -> list[str]:
+        """How the runs that have ended did, in the order of their events."""
+        ended = sorted(self.ended.items())
+        return [run.outcome or run.tried[-1].state for _, run in ended if not run.parent]
