@@ -100,12 +100,13 @@ def abandon(run: Run, why: str, now: Moment) -> Run:
 
 
 def resumed(whole: Whole) -> Whole:
-    """A run as it is after a crash: the action that it owed may have been tried.
+    """A run as it is after a crash: an action that it owed may have been tried.
 
     So its ``finally`` is owed, even if that action should expire now.
     """
     run = whole.run
-    if run.outcome or run.verb in TIMED or run.begun:
+    owes = run.verb not in TIMED or run.verb == "join"
+    if run.outcome or run.begun or not owes:
         return whole
     return Whole(replace(run, begun=True), whole.event, whole.program)
 

@@ -291,15 +291,7 @@ class _Walk:
 
     def _fork(self, node: Node, parallel: Parallel) -> None:
         now = self.draft.now
-        self._put(
-            position=node.path,
-            verb="join",
-            due=now,
-            next_try=now,
-            expires_s=None,
-            # One of them may have been tried when the run is cut short.
-            begun=True,
-        )
+        self._put(position=node.path, verb="join", due=now, next_try=now, expires_s=None)
         first = self.draft.free_branch(self.run.event_id, FIRST_BRANCH)
         for number, path in enumerate(parallel.branches):
             step = self.program.nodes[path].deed
@@ -403,6 +395,7 @@ def _join(draft: Draft, branch: Run) -> None:
         run,
         tried=(*run.tried, *branch.tried)[-KEPT:],
         results={**run.results, **branch.results},
+        begun=run.begun or branch.begun,
     )
     whole = Whole(run, whole.event, whole.program)
     draft.put(whole)

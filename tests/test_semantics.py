@@ -25,3 +25,43 @@ def test_an_action_that_a_newer_match_cuts_short_is_settled_with_that_reason() -
     assert [(one.verb, one.state, one.reason) for one in first.tried] == [
         ("log", "dropped", "a newer match took its place")
     ]
+
+
+# --- finally ---------------------------------------------------------------------------------
+
+
+def test_finally_does_not_run_after_a_parallel_of_which_nothing_was_begun() -> None:
+    house = House(
+        rules("id: r, triggers: any, actions: [{parallel: [{log: a}, {log: b}]}], finally: [{log: z}]")
+    )
+    house.up = False
+    house.tell()
+    house.wait(60)
+    house.up = True
+    house.wait(60)
+    assert (house.said, house.ends) == ([], ["expired"])
+
+
+def test_finally_runs_after_a_parallel_of_which_one_was_begun() -> None:
+    house = House(
+        rules(
+            "id: r, triggers: any, mode: restart,"
+            " actions: [{parallel: [{log: a}, {log: b}]}], finally: [{log: z}]"
+        )
+    )
+    house.slow = {"a", "b"}
+    house.tell()
+    house.tell()
+    assert house.said == ["a", "b", "z", "a", "b"]
+
+
+def test_finally_runs_after_a_crash_during_a_parallel_for_one_may_have_been_begun() -> None:
+    house = House(
+        rules("id: r, triggers: any, actions: [{parallel: [{log: a}, {log: b}]}], finally: [{log: z}]")
+    )
+    house.up = False
+    house.tell()
+    house.die(60)
+    house.up = True
+    house.wait(0)
+    assert (house.said, house.ends) == (["z"], ["expired"])
