@@ -65,3 +65,96 @@ def test_finally_runs_after_a_crash_during_a_parallel_for_one_may_have_been_begu
     house.up = True
     house.wait(0)
     assert (house.said, house.ends) == (["z"], ["expired"])
+
+
+# --- queued ----------------------------------------------------------------------------------
+
+QUEUED = "id: r, triggers: {event: ring}, mode: queued, expires: never"
+
+
+def test_queued_keeps_its_order_when_the_wall_clock_is_set_back() -> None:
+    house = House(rules(f"{QUEUED}, actions: [{{log: '{{{{ extension }}}}'}}]"))
+    house.slow = {"1", "2", "3"}
+    for extension in ("1", "2", "3"):
+        house.tell(extension=extension)
+        house.set_wall_clock(-3600)
+    for extension in ("1", "2", "3"):
+        house.finish(extension)
+    assert house.said == ["1", "2", "3"]
+
+
+def test_a_long_queue_of_runs_that_end_at_once_ends_in_order() -> None:
+    calls = 300  # deeper than the stack would allow, were each the business of the one before
+    house = House(
+        rules(
+            f"{QUEUED}, actions: [{{if: {{extension: 1}}, then: [{{delay: 10s}}]}},"
+            " {wait_for: {event: bye}, same: none}, {set: {n: '{{ state.n + 1 }}'}}]",
+            state="{n: 0}",
+        )
+    )
+    for number in range(calls):
+        house.tell(call=f"c{number}", extension=str(number + 1))
+    house.tell("bye", call="other", extension="9")
+    assert house.ends == []
+    house.wait(10)
+    assert house.ends == ["done"] * calls
+    assert house.state == {"n": calls}
+
+
+# --- state -----------------------------------------------------------------------------------
+
+COUNTS = "{set: {n: '{{ state.n + 1 }}'}}"
+
+
+def test_two_rules_on_one_event_do_not_see_each_others_set() -> None:
+    house = House(
+        rules(
+            f"id: a, triggers: any, actions: [{COUNTS}, {{log: 'a {{{{ state.n }}}}'}}]",
+            f"id: b, triggers: any, actions: [{COUNTS}, {{log: 'b {{{{ state.n }}}}'}}]",
+            "id: c, triggers: any, conditions: [{state: {n: 1}}], actions: [{log: c}]",
+            state="{n: 0}",
+        )
+    )
+    house.tell()
+    assert (house.said, house.state) == (["a 1", "b 1"], {"n": 1})
+    house.tell()
+    assert house.said[2:] == ["a 2", "b 2", "c"]
+
+
+def test_a_run_sees_what_it_set_at_once() -> None:
+    house = House(
+        rules(
+            f"id: a, triggers: any, actions: [{COUNTS}, {COUNTS},"
+            " {if: '{{ state.n == 2 }}', then: [{log: two}]}]",
+            state="{n: 0}",
+        )
+    )
+    house.tell()
+    assert house.said == ["two"]
+
+
+def test_the_next_run_of_a_lane_sees_what_the_one_before_has_set() -> None:
+    house = House(
+        rules(f"{QUEUED}, actions: [{COUNTS}, {{delay: 1s}}, {COUNTS}]", state="{n: 0}")
+    )
+    house.tell()
+    house.tell()
+    house.wait(1)
+    assert house.state == {"n": 3}
+    house.wait(1)
+    assert house.state == {"n": 4}
+
+
+def test_a_run_that_restarts_another_sees_what_its_finally_has_set() -> None:
+    house = House(
+        rules(
+            "id: r, triggers: {event: ring}, mode: restart,"
+            " actions: [{if: '{{ state.on }}', then: [{stop: it is on}]}, {set: {on: true}},"
+            " {delay: 1s}, {log: a}], finally: [{set: {on: false}}]",
+            state="{on: false}",
+        )
+    )
+    house.tell()
+    house.tell()
+    house.wait(1)
+    assert (house.said, house.ends) == (["a"], ["restarted", "done"])

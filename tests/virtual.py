@@ -227,6 +227,10 @@ class House(Daemon):
         self.crash(self.now.after(down_s))
         self.wait(0)
 
+    def set_wall_clock(self, by_s: float) -> None:
+        """Set it by so much; the uptime goes on."""
+        self.now = replace(self.now, wall_s=self.now.wall_s + by_s)
+
     def change(self, text: str) -> None:
         """Reload, with other rules."""
         self.reload(rulefiles.ruleset(text))
@@ -267,6 +271,10 @@ class House(Daemon):
     def said(self) -> list[str]:
         """What was tried, in that order."""
         return [says for _, says in self.told]
+
+    @property
+    def state(self) -> dict[str, Any]:
+        return self.memory.state(self.ruleset.state)
 
     @property
     def ends(self) -> list[str]:
