@@ -362,7 +362,7 @@ def _begin(draft: Draft, rule: Rule, whole: Whole) -> None:
         for run_id in lane:
             before = draft.whole(run_id)
             if before is not None and before.run.verb == "lane":
-                runs.end(draft, run_id, "a newer match took its place")
+                runs.end(draft, run_id, runs.NEWER)
             elif before is not None:
                 runs.restart(draft, before)
         lane = draft.lane(rule.id, whole.run.lane)
