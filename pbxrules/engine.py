@@ -101,7 +101,7 @@ def decide(
     """Which rules fire for an event and why the others do not, and what that changes."""
     event = arrival.event
     draft = Draft(memory, now, arrival.told)
-    _tell_runs(draft, ruleset, arrival)
+    _tell_runs(draft, arrival)
     because, fits = _candidates(ruleset, event)
     ids = counting(arrival.id * RUNS_PER_EVENT + 1)
     fired = []
@@ -153,7 +153,7 @@ def _first_missed(trigger: Trigger, event: Event) -> Miss | None:
 # --- runs that wait --------------------------------------------------------------------------
 
 
-def _tell_runs(draft: Draft, ruleset: RuleSet, arrival: Arrival) -> None:
+def _tell_runs(draft: Draft, arrival: Arrival) -> None:
     """Let the runs that watch for such an event know of it."""
     event, sure = arrival.event, arrival.sure
     subject = subject_of(event, arrival.call)
@@ -163,7 +163,7 @@ def _tell_runs(draft: Draft, ruleset: RuleSet, arrival: Arrival) -> None:
             continue
         same = sure and bool(subject) and subject == subject_of(whole.event, whole.run.call)
         waits = whole.run.verb == "for"
-        if waits and same and _ends(event, whole.event, _until(ruleset, whole)):
+        if waits and same and _ends(event, whole.event, _until(draft, whole, subject)):
             runs.end(draft, run_id, f"{event.kind} came in time")
         else:
             arrive(draft, whole, arrival.id, event, sure=same)
@@ -174,10 +174,9 @@ def _tell_runs(draft: Draft, ruleset: RuleSet, arrival: Arrival) -> None:
                 draft.forget("held", rule, subject)
 
 
-def _until(ruleset: RuleSet, whole: Whole) -> tuple[str, ...]:
-    rule = ruleset.by_id.get(whole.run.rule)
-    triggers = () if rule is None else rule.triggers
-    return next((t.until for t in triggers if t.id == whole.run.trigger), ())
+def _until(draft: Draft, whole: Whole, subject: str) -> tuple[str, ...]:
+    held = draft.value("held", whole.run.rule, subject)
+    return () if held is None else tuple(held["until"])
 
 
 def _ends(event: Event, began: Event, until: tuple[str, ...]) -> bool:

@@ -158,3 +158,19 @@ def test_a_run_that_restarts_another_sees_what_its_finally_has_set() -> None:
     house.tell()
     house.wait(1)
     assert (house.said, house.ends) == (["a"], ["restarted", "done"])
+
+
+# --- for -------------------------------------------------------------------------------------
+
+
+def test_each_for_ends_by_the_until_of_its_own_trigger_whatever_the_triggers_are_called() -> None:
+    house = House(
+        rules(
+            "id: r, triggers: [{event: ring, for: 5s, until: bye, id: call},"
+            " {event: alert, for: 5s, until: answer, id: call}], actions: [{log: a}]"
+        )
+    )
+    house.tell("alert")
+    house.tell("answer")
+    house.wait(5)
+    assert (house.said, house.ends) == ([], ["dropped"])
