@@ -397,9 +397,9 @@ def wake(ruleset: RuleSet, memory: Memory, run_id: int, now: Moment) -> Moves:
     rule = ruleset.by_id.get(whole.run.rule)
     late = whole.run.expires_s
     if rule is None or _changed(rule, whole.run):
-        runs.end(draft, run_id, CHANGED)
+        _never_fires(draft, whole, CHANGED)
     elif late is not None and now.since(whole.run.next_try) >= late:
-        runs.end(draft, run_id, f"not begun within {late:g} s")
+        _never_fires(draft, whole, f"not begun within {late:g} s")
     else:
         _stayed_so(draft, ruleset, rule, whole)
     return draft.moves()
@@ -410,6 +410,12 @@ CHANGED = "its rule was changed or removed while it waited"
 
 def _changed(rule: Rule, run: Run) -> bool:
     return run.results.get("rule") != rule.digest
+
+
+def _never_fires(draft: Draft, whole: Whole, why: str) -> None:
+    """End a ``for`` that waits no more: the next match of its call is news again."""
+    runs.end(draft, whole.run.id, why)
+    draft.forget("held", whole.run.rule, subject_of(whole.event, whole.run.call))
 
 
 def _stayed_so(draft: Draft, ruleset: RuleSet, rule: Rule, whole: Whole) -> None:
@@ -430,10 +436,10 @@ def _stayed_so(draft: Draft, ruleset: RuleSet, rule: Rule, whole: Whole) -> None
 def reloaded(ruleset: RuleSet, memory: Memory, now: Moment) -> Moves:
     """What new rules make of what waits: a ``for`` of a changed or removed rule is dropped."""
     draft = Draft(memory, now)
-    for run_id, whole in memory.runs.items():
+    for whole in memory.runs.values():
         rule = ruleset.by_id.get(whole.run.rule)
         if whole.run.verb == "for" and (rule is None or _changed(rule, whole.run)):
-            runs.end(draft, run_id, CHANGED)
+            _never_fires(draft, whole, CHANGED)
     return draft.moves()
 
 

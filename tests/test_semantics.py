@@ -174,3 +174,27 @@ def test_each_for_ends_by_the_until_of_its_own_trigger_whatever_the_triggers_are
     house.tell("answer")
     house.wait(5)
     assert (house.said, house.ends) == ([], ["dropped"])
+
+
+WAITS = "id: r, triggers: {event: ring, for: 5s}, actions: [{log: a}]"
+
+
+def test_after_a_for_that_could_not_fire_in_time_the_next_match_of_its_call_waits_anew() -> None:
+    house = House(rules(WAITS))
+    house.tell()
+    house.die(120)
+    house.wait(5)
+    assert (house.said, house.ends) == ([], ["dropped"])
+    house.tell()
+    house.wait(5)
+    assert house.said == ["a"]
+
+
+def test_a_for_of_a_changed_rule_is_dropped_and_the_next_match_of_its_call_waits_anew() -> None:
+    house = House(rules(WAITS))
+    house.tell()
+    house.change(rules(WAITS.replace("log: a", "log: b")))
+    assert house.ends == ["dropped"]
+    house.tell()
+    house.wait(5)
+    assert house.said == ["b"]
