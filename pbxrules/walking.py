@@ -415,10 +415,13 @@ def _join(draft: Draft, branch: Run) -> None:
     if whole is None:  # it was cut short, or ended by hand
         return
     run = whole.run
+    # Of the others' results it knows what there was when it began.
+    step = whole.program.nodes[branch.tried[-1].position].deed
+    name = step.register if isinstance(step, Step) else ""
     run = replace(
         run,
         tried=(*run.tried, *branch.tried)[-KEPT:],
-        results={**run.results, **branch.results},
+        results={**run.results, name: branch.results[name]} if name else run.results,
         begun=run.begun or branch.begun,
     )
     whole = Whole(run, whole.event, whole.program)

@@ -198,3 +198,22 @@ def test_a_for_of_a_changed_rule_is_dropped_and_the_next_match_of_its_call_waits
     house.tell()
     house.wait(5)
     assert house.said == ["b"]
+
+
+# --- parallel --------------------------------------------------------------------------------
+
+
+def test_each_round_of_a_parallel_has_the_results_of_that_round() -> None:
+    house = House(
+        rules(
+            "id: r, triggers: any, actions: [{repeat: {count: 2, do: [{parallel: ["
+            "{shell: [a], register: one}, {shell: [b], register: two}]},"
+            " {log: '{{ one.exit_code }} {{ two.exit_code }}'}]}}]"
+        )
+    )
+    house.slow = {"a", "b"}
+    house.tell()
+    for number in (1, 2):
+        house.finish("a", Done(result={"exit_code": number}))
+        house.finish("b", Done(result={"exit_code": 10 * number}))
+    assert house.said[2::3] == ["1 10", "2 20"]

@@ -157,7 +157,7 @@ class Daemon:
         made = runs.delivery(whole, names=names, secrets={}, store_id="s", now=self.now)
         assert isinstance(made, Delivery), made
         args = made.args
-        return str(args["argv"][1] if made.verb == "shell" else args.get("text", args.get("payload")))
+        return str(args["argv"][-1] if made.verb == "shell" else args.get("text", args.get("payload")))
 
 
 def _rest(run: Run) -> tuple[str, tuple[tuple[str, int], ...]]:
