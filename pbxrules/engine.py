@@ -8,7 +8,7 @@ written.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count as counting
 from typing import Any
@@ -206,24 +206,33 @@ def _take(
 
 
 def _counted(draft: Draft, rule: Rule, count: Count, match: Match) -> Miss | None:
-    """Count a match; None if it is the n-th."""
+    """Count a match; None if it is the n-th.
+
+    Of each it is remembered when it came, of which call, and whether it counts: a report
+    of a call that was counted does not, even if the count began anew since.
+    """
     now = draft.now
     name = f"{match.trigger} {lane_of(rule, match.event, match.call)}"
-    window = [
-        (Moment(boot=boot, uptime_s=uptime, wall_s=wall), call)
-        for boot, uptime, wall, call in draft.value("count", rule.id, name) or ()
-    ]
-    window = [(at, call) for at, call in window if now.since(at) < count.within_s]
-    known = count.of == "calls" and match.call and any(call == match.call for _, call in window)
-    if not known:
-        window.append((now, match.call))
-    if len(window) >= count.at_least and not known:
-        draft.forget("count", rule.id, name)
-        return None
-    rows = [[at.boot, at.uptime_s, at.wall_s, call] for at, call in window]
+    rows = draft.value("count", rule.id, name) or []
+    old = [place for place, row in enumerate(rows) if now.since(_moment(row)) >= count.within_s]
+    rows = rows[old[-1] + 1 :] if old else rows
+    call = match.call if count.of == "calls" else ""
+    known = bool(call) and any(row[3] == call for row in rows)
+    number = sum(row[4] for row in rows) + (not known)
+    fires = not known and number >= count.at_least
+    rows = [row for row in rows if row[4] or row[3] != call]
+    rows = [*rows, [now.boot, now.uptime_s, now.wall_s, call, not known]]
+    if fires:
+        rows = [[*row[:4], False] for row in rows if row[3]]
     draft.keep("count", rule.id, name, rows, now.after(count.within_s))
+    if fires:
+        return None
     wanted = f"{count.at_least} {count.of} within {count.within_s:g} s"
-    return Miss("count", wanted, str(len(window)))
+    return Miss("count", wanted, str(number))
+
+
+def _moment(row: Sequence[Any]) -> Moment:
+    return Moment(boot=row[0], uptime_s=row[1], wall_s=row[2])
 
 
 def _hold(

@@ -217,3 +217,33 @@ def test_each_round_of_a_parallel_has_the_results_of_that_round() -> None:
         house.finish("a", Done(result={"exit_code": number}))
         house.finish("b", Done(result={"exit_code": 10 * number}))
     assert house.said[2::3] == ["1 10", "2 20"]
+
+
+# --- count -----------------------------------------------------------------------------------
+
+
+def test_a_call_that_was_counted_is_not_counted_anew_after_the_count_fired() -> None:
+    house = House(
+        rules(
+            "id: r, triggers: {event: ring, count: {at_least: 2, within: 1m}},"
+            " actions: [{log: '{{ extension }}'}]"
+        )
+    )
+    for call in ("c1", "c2", "c3", "c4"):
+        for extension in ("100", "101", "102"):  # a group: each phone of it rings
+            house.tell(call=call, extension=f"{call} {extension}")
+            house.wait(1)
+    assert house.said == ["c2 100", "c4 100"]
+
+
+def test_a_call_that_goes_on_reporting_is_no_new_call() -> None:
+    house = House(
+        rules(
+            "id: r, triggers: {event: ring, count: {at_least: 2, within: 10s}}, actions: [{log: a}]"
+        )
+    )
+    for _ in range(3):
+        house.tell(call="c1")
+        house.wait(6)
+    house.tell(call="c2")
+    assert house.said == []
