@@ -316,7 +316,7 @@ def _fire(
     if waiting >= rule.max_runs and rule.mode != "restart":
         _drop(draft, whole, FULL.format(waiting=waiting))
         return ()
-    _spend(draft, rule, match)
+    _spend(draft, rule, whole.run)
     _begin(draft, rule, whole)
     return ()
 
@@ -355,12 +355,12 @@ def _spent(draft: Draft, rule: Rule, match: Match) -> Miss | None:
     return None
 
 
-def _spend(draft: Draft, rule: Rule, match: Match) -> None:
-    if rule.once_per_call and match.call:
-        draft.keep("once", rule.id, match.call, 1, draft.now.after(DAY_S))
+def _spend(draft: Draft, rule: Rule, run: Run) -> None:
+    """Spend ``once_per`` and ``cooldown`` by a run; ``runs.end`` gives back what never began."""
+    if rule.once_per_call and run.call:
+        draft.keep("once", rule.id, run.call, run.id, draft.now.after(DAY_S))
     if rule.cooldown_s is not None:
-        lane = lane_of(rule, match.event, match.call)
-        draft.keep("cooldown", rule.id, lane, 1, draft.now.after(rule.cooldown_s))
+        draft.keep("cooldown", rule.id, run.lane, run.id, draft.now.after(rule.cooldown_s))
 
 
 def _begin(draft: Draft, rule: Rule, whole: Whole) -> None:

@@ -90,6 +90,7 @@ def expired(run: Run, now: Moment) -> bool:
 def expire(draft: Draft, whole: Whole) -> None:
     """Give up the owed action, or the place in the lane, as *expired*."""
     run = whole.run
+    _give_back(draft, run)
     tries = f" after {_tries(run)}" if run.attempt else ", never tried"
     _settle(draft, whole, "expired", f"not done within {run.expires_s:g} s{tries}")
 
@@ -226,6 +227,15 @@ def end(draft: Draft, run_id: int, why: str) -> None:
     """End a run that has nothing more to do, with the reason."""
     whole = draft.whole(run_id)
     if whole is not None:
+        _give_back(draft, whole.run)
         run = note(whole.run, whole.run.verb, "dropped", why)
         ended = replace(run, position="", due=draft.now, next_try=draft.now, inbox=())
         draft.put(Whole(ended, whole.event, whole.program))
+
+
+def _give_back(draft: Draft, run: Run) -> None:
+    """Give back what a run has spent that ends in its lane, before it began."""
+    if run.verb == "lane":
+        for kind, name in (("once", run.call), ("cooldown", run.lane)):
+            if draft.value(kind, run.rule, name) == run.id:
+                draft.forget(kind, run.rule, name)

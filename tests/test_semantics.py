@@ -247,3 +247,40 @@ def test_a_call_that_goes_on_reporting_is_no_new_call() -> None:
         house.wait(6)
     house.tell(call="c2")
     assert house.said == []
+
+
+# --- once_per and cooldown -------------------------------------------------------------------
+
+
+def test_a_cooldown_is_not_spent_by_a_run_that_did_not_start() -> None:
+    house = House(
+        rules(
+            "id: r, triggers: {event: ring}, mode: queued, cooldown: 100s,"
+            " actions: [{delay: 200s}, {log: '{{ extension }}'}]"
+        )
+    )
+    house.tell(extension="1")
+    house.wait(100)
+    house.tell(extension="2")  # it waits, and expires after 60 s
+    house.wait(60)
+    assert house.ends == ["expired"]
+    house.tell(extension="3")
+    house.wait(40)
+    house.wait(200)
+    assert house.said == ["1", "3"]
+
+
+def test_once_per_is_not_spent_by_a_run_that_did_not_start() -> None:
+    house = House(
+        rules(
+            "id: r, triggers: {event: ring}, mode: restart, once_per: call,"
+            " actions: [{log: a}, {delay: 1h}], finally: [{log: '{{ extension }} ends'}]"
+        )
+    )
+    house.slow = {"1 ends"}
+    house.tell(call="c1", extension="1")
+    house.tell(call="c2", extension="2")  # it waits for the end of the first
+    house.tell(call="c3", extension="3")  # and this takes its place
+    house.finish("1 ends")
+    house.tell(call="c2", extension="2")
+    assert house.said == ["a", "1 ends", "a", "3 ends", "a"]
