@@ -32,6 +32,7 @@ from pbxrules.model import (
     Program,
     Rule,
     Run,
+    Step,
     Trigger,
     Verdict,
 )
@@ -278,7 +279,10 @@ def _new(rule: Rule, match: Match, run_id: int, draft: Draft) -> Run:
 
 
 def expires_s(program: Program) -> float | None:
-    """For how long a run of *program* may wait before it begins."""
+    """For how long a run of *program* may wait before it begins: as its first action says."""
+    first = program.nodes["actions/0"].deed
+    if isinstance(first, Step):
+        return first.expires_s
     text = program.source["expires"]
     return None if text == "never" else duration_s(text)
 

@@ -284,3 +284,46 @@ def test_once_per_is_not_spent_by_a_run_that_did_not_start() -> None:
     house.finish("1 ends")
     house.tell(call="c2", extension="2")
     assert house.said == ["a", "1 ends", "a", "3 ends", "a"]
+
+
+# --- expires ---------------------------------------------------------------------------------
+
+
+def test_a_run_waits_in_its_lane_as_long_as_its_first_action_may() -> None:
+    house = House(
+        rules(
+            "id: r, triggers: any, mode: queued,"
+            " actions: [{log: '{{ extension }}', expires: 5m}, {delay: 2m}]"
+        )
+    )
+    house.tell(extension="1")
+    house.tell(extension="2")
+    house.tell(extension="3")
+    house.tell(extension="4")
+    house.wait(600)
+    assert house.told == [(0, "1"), (120, "2"), (240, "3")]
+    assert house.ends == ["done", "done", "done", "expired"]
+
+
+def test_the_time_of_a_first_action_inside_other_steps_counts_from_the_match() -> None:
+    for first in (
+        "{if: {event: ring}, then: [{log: a}]}",
+        "{repeat: {count: 1, do: [{log: a}]}}",
+        "{choose: [{when: {event: ring}, do: [{log: a}]}]}",
+        "{parallel: [{log: a}]}",
+    ):
+        house = House(
+            rules(
+                "id: r, triggers: {event: ring}, mode: queued, actions:"
+                f" [{first}, {{delay: 50s}}, {{log: b}}]"
+            )
+        )
+        house.tell()
+        house.up = True
+        house.tell()
+        house.wait(49)
+        house.up = False
+        house.wait(11)
+        house.up = True
+        house.wait(100)
+        assert house.ends == ["done", "expired"], first
