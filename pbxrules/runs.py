@@ -139,8 +139,9 @@ def _again(draft: Draft, whole: Whole, outcome: TryAgain, jitter: float) -> None
     run, now = whole.run, draft.now
     step = step_of(run, whole.program)
     retry = step.retry
-    # The newest match waits for the end of a run that it restarted.
-    attempts = 1 if run.outcome == "restarted" else retry.attempts
+    attempts = retry.attempts
+    if run.outcome and whole.program.mode == "restart" and draft.queues(run.rule, run.lane):
+        attempts = 1  # the newest match waits for it
     if attempts is not None and run.attempt >= attempts:
         tries = f" ({_tries(run)})" if run.attempt > 1 else ""
         _settle(draft, whole, "failed", outcome.reason + tries, outcome.result)
@@ -215,8 +216,8 @@ def restart(draft: Draft, whole: Whole) -> None:
     for branch in draft.branches(run.id):
         end(draft, branch, NEWER)
     if run.outcome:
-        run = replace(run, outcome="restarted")
-        draft.put(Whole(run, whole.event, whole.program))
+        if run.attempt and not draft.now.reached(run.next_try):  # it had its one try
+            _settle(draft, whole, "failed", NEWER)
         return
     if run.verb not in TIMED:
         run = note(run, run.verb, "dropped", NEWER)

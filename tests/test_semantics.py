@@ -327,3 +327,43 @@ def test_the_time_of_a_first_action_inside_other_steps_counts_from_the_match() -
         house.up = True
         house.wait(100)
         assert house.ends == ["done", "expired"], first
+
+
+# --- restart and finally ---------------------------------------------------------------------
+
+SIREN = (
+    "id: siren, triggers: {event: ring}, mode: restart, expires: 5m,"
+    " actions: [{mqtt: {topic: t, payload: 'ON {{ extension }}'}}, {wait_for: {event: answer}}],"
+    " finally: [{mqtt: {topic: t, payload: 'OFF {{ outcome }}'}}, {log: '{{ outcome }}'}]"
+)
+
+
+def test_restart_tries_the_old_runs_finally_once_and_then_starts() -> None:
+    house = House(rules(SIREN))
+    house.answers = {"OFF restarted": LATER}
+    house.tell(extension="1")
+    house.tell(extension="2", call="c2")
+    assert house.said == ["ON 1", "OFF restarted", "restarted", "ON 2"]
+    assert house.ends == ["restarted"]
+
+
+def test_a_newest_match_does_not_wait_for_another_try_of_a_finally() -> None:
+    house = House(rules(SIREN))
+    house.answers = {"OFF done": LATER}
+    house.tell(extension="1")
+    house.tell("answer")
+    house.wait(100)
+    assert house.said[-2:] == ["OFF done", "OFF done"]
+    house.tell(extension="2", call="c2")
+    assert house.said[-3:] == ["OFF done", "done", "ON 2"]
+
+
+def test_finally_says_how_the_run_ended_whatever_comes_then() -> None:
+    house = House(rules(SIREN))
+    house.slow = {"OFF failed"}
+    house.answers = {"ON 1": NO}
+    house.tell(extension="1")
+    house.tell(extension="2", call="c2")
+    house.finish("OFF failed", LATER)
+    assert house.said == ["ON 1", "OFF failed", "failed", "ON 2"]
+    assert house.ends == ["failed"]
