@@ -8,7 +8,7 @@ written.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count as counting
 from typing import Any
@@ -32,6 +32,7 @@ from pbxrules.model import (
     Program,
     Rule,
     Run,
+    Step,
     Trigger,
     Verdict,
 )
@@ -101,7 +102,7 @@ def decide(
     """Which rules fire for an event and why the others do not, and what that changes."""
     event = arrival.event
     draft = Draft(memory, now, arrival.told)
-    _tell_runs(draft, ruleset, arrival)
+    _tell_runs(draft, arrival)
     because, fits = _candidates(ruleset, event)
     ids = counting(arrival.id * RUNS_PER_EVENT + 1)
     fired = []
@@ -153,7 +154,7 @@ def _first_missed(trigger: Trigger, event: Event) -> Miss | None:
 # --- runs that wait --------------------------------------------------------------------------
 
 
-def _tell_runs(draft: Draft, ruleset: RuleSet, arrival: Arrival) -> None:
+def _tell_runs(draft: Draft, arrival: Arrival) -> None:
     """Let the runs that watch for such an event know of it."""
     event = arrival.event
     subject = subject_of(event, arrival.call)
@@ -163,7 +164,7 @@ def _tell_runs(draft: Draft, ruleset: RuleSet, arrival: Arrival) -> None:
             continue
         same = _surely_same(draft, whole, arrival, subject)
         waits = whole.run.verb == "for"
-        if waits and same and _ends(event, whole.event, _until(ruleset, whole)):
+        if waits and same and _ends(event, whole.event, _until(draft, whole, subject)):
             runs.end(draft, run_id, f"{event.kind} came in time")
         else:
             arrive(draft, whole, arrival.id, event, sure=same)
@@ -188,10 +189,9 @@ def _ids(event: Event) -> set[object]:
     return {event.fields[name] for name in ("call_id", "trunk_call_id") if name in event.fields}
 
 
-def _until(ruleset: RuleSet, whole: Whole) -> tuple[str, ...]:
-    rule = ruleset.by_id.get(whole.run.rule)
-    triggers = () if rule is None else rule.triggers
-    return next((t.until for t in triggers if t.id == whole.run.trigger), ())
+def _until(draft: Draft, whole: Whole, subject: str) -> tuple[str, ...]:
+    held = draft.value("held", whole.run.rule, subject)
+    return () if held is None else tuple(held["until"])
 
 
 def _ends(event: Event, began: Event, until: tuple[str, ...]) -> bool:
@@ -221,24 +221,33 @@ def _take(
 
 
 def _counted(draft: Draft, rule: Rule, count: Count, match: Match) -> Miss | None:
-    """Count a match; None if it is the n-th."""
+    """Count a match; None if it is the n-th.
+
+    Of each it is remembered when it came, of which call, and whether it counts: a report
+    of a call that was counted does not, even if the count began anew since.
+    """
     now = draft.now
     name = f"{match.trigger} {lane_of(rule, match.event, match.call)}"
-    window = [
-        (Moment(boot=boot, uptime_s=uptime, wall_s=wall), call)
-        for boot, uptime, wall, call in draft.value("count", rule.id, name) or ()
-    ]
-    window = [(at, call) for at, call in window if now.since(at) < count.within_s]
-    known = count.of == "calls" and match.call and any(call == match.call for _, call in window)
-    if not known:
-        window.append((now, match.call))
-    if len(window) >= count.at_least and not known:
-        draft.forget("count", rule.id, name)
-        return None
-    rows = [[at.boot, at.uptime_s, at.wall_s, call] for at, call in window]
+    rows = draft.value("count", rule.id, name) or []
+    old = [place for place, row in enumerate(rows) if now.since(_moment(row)) >= count.within_s]
+    rows = rows[old[-1] + 1 :] if old else rows
+    call = match.call if count.of == "calls" else ""
+    known = bool(call) and any(row[3] == call for row in rows)
+    number = sum(row[4] for row in rows) + (not known)
+    fires = not known and number >= count.at_least
+    rows = [row for row in rows if row[4] or row[3] != call]
+    rows = [*rows, [now.boot, now.uptime_s, now.wall_s, call, not known]]
+    if fires:
+        rows = [[*row[:4], False] for row in rows if row[3]]
     draft.keep("count", rule.id, name, rows, now.after(count.within_s))
+    if fires:
+        return None
     wanted = f"{count.at_least} {count.of} within {count.within_s:g} s"
-    return Miss("count", wanted, str(len(window)))
+    return Miss("count", wanted, str(number))
+
+
+def _moment(row: Sequence[Any]) -> Moment:
+    return Moment(boot=row[0], uptime_s=row[1], wall_s=row[2])
 
 
 def _hold(
@@ -284,7 +293,10 @@ def _new(rule: Rule, match: Match, run_id: int, draft: Draft) -> Run:
 
 
 def expires_s(program: Program) -> float | None:
-    """For how long a run of *program* may wait before it begins."""
+    """For how long a run of *program* may wait before it begins: as its first action says."""
+    first = program.nodes["actions/0"].deed
+    if isinstance(first, Step):
+        return first.expires_s
     text = program.source["expires"]
     return None if text == "never" else duration_s(text)
 
@@ -322,7 +334,7 @@ def _fire(
     if waiting >= rule.max_runs and rule.mode != "restart":
         _drop(draft, whole, FULL.format(waiting=waiting))
         return ()
-    _spend(draft, rule, match)
+    _spend(draft, rule, whole.run)
     _begin(draft, rule, whole)
     return ()
 
@@ -361,12 +373,12 @@ def _spent(draft: Draft, rule: Rule, match: Match) -> Miss | None:
     return None
 
 
-def _spend(draft: Draft, rule: Rule, match: Match) -> None:
-    if rule.once_per_call and match.call:
-        draft.keep("once", rule.id, match.call, 1, draft.now.after(DAY_S))
+def _spend(draft: Draft, rule: Rule, run: Run) -> None:
+    """Spend ``once_per`` and ``cooldown`` by a run; ``runs.end`` gives back what never began."""
+    if rule.once_per_call and run.call:
+        draft.keep("once", rule.id, run.call, run.id, draft.now.after(DAY_S))
     if rule.cooldown_s is not None:
-        lane = lane_of(rule, match.event, match.call)
-        draft.keep("cooldown", rule.id, lane, 1, draft.now.after(rule.cooldown_s))
+        draft.keep("cooldown", rule.id, run.lane, run.id, draft.now.after(rule.cooldown_s))
 
 
 def _begin(draft: Draft, rule: Rule, whole: Whole) -> None:
@@ -412,9 +424,9 @@ def wake(ruleset: RuleSet, memory: Memory, run_id: int, now: Moment) -> Moves:
     rule = ruleset.by_id.get(whole.run.rule)
     late = whole.run.expires_s
     if rule is None or _changed(rule, whole.run):
-        runs.end(draft, run_id, CHANGED)
+        _never_fires(draft, whole, CHANGED)
     elif late is not None and now.since(whole.run.next_try) >= late:
-        runs.end(draft, run_id, f"not begun within {late:g} s")
+        _never_fires(draft, whole, f"not begun within {late:g} s")
     else:
         _stayed_so(draft, ruleset, rule, whole)
     return draft.moves()
@@ -425,6 +437,12 @@ CHANGED = "its rule was changed or removed while it waited"
 
 def _changed(rule: Rule, run: Run) -> bool:
     return run.results.get("rule") != rule.digest
+
+
+def _never_fires(draft: Draft, whole: Whole, why: str) -> None:
+    """End a ``for`` that waits no more: the next match of its call is news again."""
+    runs.end(draft, whole.run.id, why)
+    draft.forget("held", whole.run.rule, subject_of(whole.event, whole.run.call))
 
 
 def _stayed_so(draft: Draft, ruleset: RuleSet, rule: Rule, whole: Whole) -> None:
@@ -445,10 +463,10 @@ def _stayed_so(draft: Draft, ruleset: RuleSet, rule: Rule, whole: Whole) -> None
 def reloaded(ruleset: RuleSet, memory: Memory, now: Moment) -> Moves:
     """What new rules make of what waits: a ``for`` of a changed or removed rule is dropped."""
     draft = Draft(memory, now)
-    for run_id, whole in memory.runs.items():
+    for whole in memory.runs.values():
         rule = ruleset.by_id.get(whole.run.rule)
         if whole.run.verb == "for" and (rule is None or _changed(rule, whole.run)):
-            runs.end(draft, run_id, CHANGED)
+            _never_fires(draft, whole, CHANGED)
     return draft.moves()
 
 

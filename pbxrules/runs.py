@@ -90,6 +90,7 @@ def expired(run: Run, now: Moment) -> bool:
 def expire(draft: Draft, whole: Whole) -> None:
     """Give up the owed action, or the place in the lane, as *expired*."""
     run = whole.run
+    _give_back(draft, run)
     tries = f" after {_tries(run)}" if run.attempt else ", never tried"
     _settle(draft, whole, "expired", f"not done within {run.expires_s:g} s{tries}")
 
@@ -138,8 +139,9 @@ def _again(draft: Draft, whole: Whole, outcome: TryAgain, jitter: float) -> None
     run, now = whole.run, draft.now
     step = step_of(run, whole.program)
     retry = step.retry
-    # The newest match waits for the end of a run that it restarted.
-    attempts = 1 if run.outcome == "restarted" else retry.attempts
+    attempts = retry.attempts
+    if run.outcome and whole.program.mode == "restart" and draft.queues(run.rule, run.lane):
+        attempts = 1  # the newest match waits for it
     if attempts is not None and run.attempt >= attempts:
         tries = f" ({_tries(run)})" if run.attempt > 1 else ""
         _settle(draft, whole, "failed", outcome.reason + tries, outcome.result)
@@ -214,8 +216,8 @@ def restart(draft: Draft, whole: Whole) -> None:
     for branch in draft.branches(run.id):
         end(draft, branch, NEWER)
     if run.outcome:
-        run = replace(run, outcome="restarted")
-        draft.put(Whole(run, whole.event, whole.program))
+        if run.attempt and not draft.now.reached(run.next_try):  # it had its one try
+            _settle(draft, whole, "failed", NEWER)
         return
     if run.verb not in TIMED:
         run = note(run, run.verb, "dropped", NEWER)
@@ -226,6 +228,15 @@ def end(draft: Draft, run_id: int, why: str) -> None:
     """End a run that has nothing more to do, with the reason."""
     whole = draft.whole(run_id)
     if whole is not None:
+        _give_back(draft, whole.run)
         run = note(whole.run, whole.run.verb, "dropped", why)
         ended = replace(run, position="", due=draft.now, next_try=draft.now, inbox=())
         draft.put(Whole(ended, whole.event, whole.program))
+
+
+def _give_back(draft: Draft, run: Run) -> None:
+    """Give back what a run has spent that ends in its lane, before it began."""
+    if run.verb == "lane":
+        for kind, name in (("once", run.call), ("cooldown", run.lane)):
+            if draft.value(kind, run.rule, name) == run.id:
+                draft.forget(kind, run.rule, name)

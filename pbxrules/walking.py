@@ -147,7 +147,7 @@ class _Walk:
     # --- where it goes -----------------------------------------------------------------------
 
     def go(self, path: str, *, due: Moment | None = None) -> None:
-        """Go on at *path*; *due*: from when the time of an action that stands there counts."""
+        """Go on at *path*; *due*: from when the time of the first action counts, if not now."""
         for _ in range(MAX_STEPS):
             if not path:
                 self._list_ended()
@@ -156,7 +156,9 @@ class _Walk:
             following = self._do(node, due or self.draft.now)
             if following is None:
                 return
-            path, due = following, None
+            path = following
+            if isinstance(node.deed, WaitFor | Set):
+                due = None  # that was a step, which has ended now
         reason = f"{MAX_STEPS:,} steps without waiting"
         self.run = note(replace(self.run, position=path), "repeat", "failed", reason)
         if self.run.outcome:
@@ -194,7 +196,7 @@ class _Walk:
             case WaitFor() as wait:
                 return self._wait(node, wait)
             case Parallel() as parallel:
-                self._fork(node, parallel)
+                self._fork(node, parallel, due)
             case Stop() as stop:
                 self._stop(node, stop)
             case Set() as change:
@@ -296,9 +298,8 @@ class _Walk:
         self.finish("failed")
         return None
 
-    def _fork(self, node: Node, parallel: Parallel) -> None:
-        now = self.draft.now
-        self._put(position=node.path, verb="join", due=now, next_try=now, expires_s=None)
+    def _fork(self, node: Node, parallel: Parallel, due: Moment) -> None:
+        self._put(position=node.path, verb="join", due=due, next_try=due, expires_s=None)
         first = self.draft.free_branch(self.run.event_id, FIRST_BRANCH)
         for number, path in enumerate(parallel.branches):
             step = self.program.nodes[path].deed
@@ -415,10 +416,13 @@ def _join(draft: Draft, branch: Run) -> None:
     if whole is None:  # it was cut short, or ended by hand
         return
     run = whole.run
+    # Of the others' results it knows what there was when it began.
+    step = whole.program.nodes[branch.tried[-1].position].deed
+    name = step.register if isinstance(step, Step) else ""
     run = replace(
         run,
         tried=(*run.tried, *branch.tried)[-KEPT:],
-        results={**run.results, **branch.results},
+        results={**run.results, name: branch.results[name]} if name else run.results,
         begun=run.begun or branch.begun,
     )
     whole = Whole(run, whole.event, whole.program)

@@ -93,6 +93,7 @@ class Wait:
     kind: str
     until: At | None
     step: Mapping[str, Any] = field(default_factory=dict)
+    not_before: At | None = None
 
 
 @dataclass(eq=False)
@@ -192,7 +193,6 @@ class Reference:
         self.took_place: list[Run] = []
         """Those that got past ``cooldown`` and ``mode``, in that order."""
         self.counted: list[Counted] = []
-        self.settling: At | None = None
         self._set: dict[str, Any] = {}
         self._left: dict[tuple[Any, ...], dict[str, Any]] = {}
 
@@ -200,6 +200,8 @@ class Reference:
     def moment(self) -> Iterator[None]:
         """One thing that happens: what is set in it is seen by others afterwards."""
         self._set, self._left = {}, {}
+        for run in self.runs:
+            run.leaves = {}
         yield
         self.state.update(self._set)
 
@@ -265,10 +267,11 @@ class Reference:
         What is under way then is tried again.  Nobody knows by then whether what is owed was
         begun: a siren may be on.
         """
-        self.settling = later(self.now, SETTLING_S)
         for run in self.runs:
             for rest in run.rests:
-                if isinstance(rest, Owed) and not rest.state:
+                if isinstance(rest, Wait) and rest.kind in ("for", "wait_for"):
+                    rest.not_before = later(self.now, SETTLING_S)
+                elif isinstance(rest, Owed) and not rest.state:
                     run.begun = True
                     rest.under_way = False
 
@@ -291,8 +294,8 @@ class Reference:
         if isinstance(rest, Wait):
             if rest.until is not None:
                 left = passed(self.now, rest.until)
-                if rest.kind in ("for", "wait_for") and self.settling is not None:
-                    left = max(left, passed(self.now, self.settling))
+                if rest.not_before is not None:
+                    left = max(left, passed(self.now, rest.not_before))
                 yield left, "", rest.kind
         elif not rest.state and not rest.under_way:
             says = self.says(run, rest)
@@ -478,9 +481,9 @@ class Reference:
         run.stage, run.started = "on", True
         run.due = run.matched
         run.life = self.life(run)
-        alone = run.rule.get("mode", "parallel") != "parallel"
-        left = self._left.get((run.rule["id"], run.key), {}) if alone else {}
-        self.go(run, left=left)
+        if run.rule.get("mode", "parallel") != "parallel":
+            run.leaves = dict(self._left.get((run.rule["id"], run.key), {}))
+        self.go(run)
 
     def end(self, run: Run, fate: str) -> None:
         run.stage, run.fate, run.rests = "over", fate, []
@@ -505,10 +508,9 @@ class Reference:
         *,
         answer: Any = None,
         end: EndedError | None = None,
-        left: Mapping[str, Any] | None = None,
     ) -> None:
         """Let a run go on until it waits again, or is over."""
-        run.steps, run.leaves = 0, dict(left or {})
+        run.steps = 0
         run.sees = {**self.state, **run.leaves}
         try:
             run.rests = run.life.send(answer) if end is None else run.life.throw(end)

@@ -56,7 +56,7 @@ class Daemon:
         self.under_way: set[int] = set()
         self._disk: dict[int, Whole] = {}
         self._kept: dict[KeptKey, Kept] = {}
-        self._settling: Moment | None = None
+        self._not_before: dict[int, Moment] = {}
 
     # --- what happens ------------------------------------------------------------------------
 
@@ -92,9 +92,10 @@ class Daemon:
     def crash(self, now: Moment) -> None:
         """Be killed, and start again at *now* with nothing but what is on disk."""
         self.now = now
-        self._settling = now.after(SETTLING_S)
         self.under_way.clear()
         self.open = {id_: runs.resumed(read_back(whole)) for id_, whole in self._disk.items()}
+        waiting = [id_ for id_, whole in self.open.items() if whole.run.verb in ("for", "wait_for")]
+        self._not_before = dict.fromkeys(waiting, now.after(SETTLING_S))
         kept = [replace(k, value=json.loads(json.dumps(k.value))) for k in self._kept.values()]
         self.memory = Memory(kept, self.open.values())
 
@@ -112,6 +113,7 @@ class Daemon:
             before = self._disk.pop(run.id, None)
             if before is None or _rest(before.run) != _rest(run):
                 self.under_way.discard(run.id)
+                self._not_before.pop(run.id, None)
             if run.ended:
                 self.open.pop(run.id, None)
                 self.ended[run.id] = run
@@ -134,8 +136,8 @@ class Daemon:
         run, name = self.whole(run_id).run, self.name(self.whole(run_id).run)
         left = between(self.now, run.next_try)
         if run.verb in TIMED:
-            if run.verb in ("for", "wait_for") and self._settling is not None:
-                left = max(left, between(self.now, self._settling))
+            if run_id in self._not_before:
+                left = max(left, between(self.now, self._not_before[run_id]))
             if run.verb != "join" and (run.verb != "lane" or run.expires_s is not None):
                 yield left, name, "", run.verb
         elif run_id not in self.under_way:
@@ -155,7 +157,7 @@ class Daemon:
         made = runs.delivery(whole, names=names, secrets={}, store_id="s", now=self.now)
         assert isinstance(made, Delivery), made
         args = made.args
-        return str(args["argv"][1] if made.verb == "shell" else args.get("text", args.get("payload")))
+        return str(args["argv"][-1] if made.verb == "shell" else args.get("text", args.get("payload")))
 
 
 def _rest(run: Run) -> tuple[str, tuple[tuple[str, int], ...]]:
