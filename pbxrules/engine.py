@@ -397,14 +397,14 @@ def _begin(draft: Draft, rule: Rule, whole: Whole) -> None:
         return
     run = whole.run
     late = run.expires_s
-    waits = run if late is None else replace(run, next_try=run.due.after(late))
+    waits = run if late is None else run.changed(next_try=run.due.after(late))
     draft.put(Whole(waits, whole.event, whole.program))
 
 
 def _drop(draft: Draft, whole: Whole, why: str) -> None:
     """Write down that a match had no room, as a run that has ended."""
     node = whole.program.nodes["actions/0"]
-    run = replace(whole.run, position=node.path, verb=getattr(node.deed, "verb", "lane"))
+    run = whole.run.changed(position=node.path, verb=getattr(node.deed, "verb", "lane"))
     ended = replace(note(run, run.verb, "dropped", why), position="", expires_s=None)
     draft.put(Whole(ended, whole.event, whole.program))
 
