@@ -8,6 +8,8 @@ PYTHON ?=
 ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
+# What the tests need of npm's.
+NODE := .node
 
 # Debian keeps daemons (mosquitto) out of an ordinary user's PATH.
 export PATH := $(PATH):/usr/sbin:/sbin
@@ -16,12 +18,13 @@ unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
 
 # What an installation depends on.  The version is in __init__.py.
 INPUTS := pyproject.toml constraints.txt scripts/install pbxrules/__init__.py
+NODE_INPUTS := tests/editor/package.json tests/editor/package-lock.json tests/editor/.npmrc
 # COMMAND=PACKAGE: the command that is needed, and Debian's package that has it.
 FOR_TEST := mosquitto=mosquitto mosquitto_sub=mosquitto-clients systemd-analyze=systemd \
-	/bin/kill=procps
+	/bin/kill=procps node=nodejs npm=npm
 FOR_BENCH := mosquitto=mosquitto mosquitto_pub=mosquitto-clients wrk=wrk webhook=webhook
 
-.PHONY: help run test bench schemas clean
+.PHONY: help run test bench schemas docs clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
@@ -32,7 +35,7 @@ run: $(VENV)/.demo ## install into .venv, then the demo: six calls, their rules,
 
 test: ## install what the tests need and the machine lacks, then ruff, mypy and pytest
 	@scripts/need-debian $(FOR_TEST)
-	@$(MAKE) --silent $(VENV)/.dev
+	@$(MAKE) --silent $(VENV)/.dev $(NODE)/.installed
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
@@ -46,8 +49,11 @@ bench: ## the figures beside those of others: speed, delay, memory, start
 schemas: $(VENV)/.demo ## rules.schema.json anew, from schemas/parts
 	@$(BIN)/python scripts/bundle_schemas.py
 
+docs: schemas ## docs/reference.md and docs/problems.md anew, from the tables of the code
+	@$(BIN)/python scripts/write_reference.py
+
 clean: ## remove .venv and everything else that was made
-	rm -rf $(VENV) build dist .bench .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(NODE) build dist .bench .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(VENV)/.demo: $(INPUTS)
@@ -55,3 +61,10 @@ $(VENV)/.demo: $(INPUTS)
 
 $(VENV)/.dev: $(INPUTS)
 	@PYTHON='$(PYTHON)' scripts/install $(VENV) dev
+
+$(NODE)/.installed: $(NODE_INPUTS)
+	@echo 'pbxrules: installing a language server for YAML into $(NODE)' >&2
+	@mkdir -p $(NODE)
+	@cp $(NODE_INPUTS) $(NODE)
+	@npm ci --prefix $(NODE) --loglevel=error >/dev/null
+	@touch $@

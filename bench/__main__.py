@@ -28,9 +28,10 @@ from bench.results import Results, as_json
 ROOT = Path(__file__).resolve().parent.parent
 EPILOG = """\
 examples:
-  python -m bench                         everything, about two minutes
-  python -m bench --quick                 everything, roughly, under a minute
+  python -m bench                         everything, about four minutes
+  python -m bench --quick                 everything, roughly, under two minutes
   python -m bench --only a,c,throughput   two contestants, one part
+  python -m bench --only deciding         what one ring costs, by the number of rules
   python -m bench --json figures.json
 """
 
@@ -92,17 +93,22 @@ def plan_of(args: argparse.Namespace) -> suite.Plan:
         BenchError: A tool or the daemon is not installed.
     """
     wanted = [name for name in CONTESTANTS if name in args.only] or list(CONTESTANTS)
-    require(sorted(set(chain.from_iterable(TOOLS[name] for name in wanted))))
+    parts = [part for part in suite.PARTS if part in args.only] or suite.PARTS
+    if not suite.OF_CONTESTANTS.isdisjoint(parts):
+        require(sorted(set(chain.from_iterable(TOOLS[name] for name in wanted))))
+    elif suite.RELOADING in parts:
+        require(TOOLS[PBXRULES])
     quick = args.quick
     return suite.Plan(
         contestants=wanted,
-        parts=[part for part in suite.PARTS if part in args.only] or suite.PARTS,
+        parts=parts,
         rounds=max(1, args.rounds or (2 if quick else 4)),
         seconds=max(1.0, args.seconds or (3.0 if quick else 6.0)),
         blocks=2 if quick else 6,
         samples=max(10, args.samples or (200 if quick else 1000)),
         gap_s=max(0.0, args.gap_ms / 1e3),
         starts=3 if quick else 5,
+        turns=3 if quick else 9,
         program=[str(daemon.executable(args.pbxrules))] if PBXRULES in wanted else [],
     )
 

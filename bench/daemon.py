@@ -105,7 +105,7 @@ def wait_ready(notify: socket.socket, process: subprocess.Popen[bytes], log: Pat
     raise BenchError(msg)
 
 
-def resident_mb(pid: int, field: str = "VmRSS") -> float:
+def resident_mb(pid: int | str, field: str = "VmRSS") -> float:
     """Return *field* of ``/proc/PID/status`` in MB (10^6 bytes)."""
     for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
         name, _, value = line.partition(":")

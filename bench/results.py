@@ -5,7 +5,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 
 from bench.contestants import PBXRULES, TORNADO, WEBHOOK
+from bench.deciding import PEER, PEER_AT, SIZES
 from bench.joining import ALERT, BYE, SHARED, Joining
+from bench.loading import RULES, Loading
+from bench.reloading import Reload
 from bench.throughput import Throughput
 
 AT_LEAST_OF_TORNADO = 0.8
@@ -17,6 +20,11 @@ RSS_MB = 60.0
 READY_S = 0.8
 RIGHTLY_SHARED, RIGHTLY_NEAR = 1.0, 0.99
 ASSIGN_S = 20e-6
+DECIDE_S = 20e-6
+MOST_OF_LEAST = 3.0
+LOAD_S = 2.0
+LOAD_MB = 100.0
+WAIT_S = 0.05
 
 
 @dataclass(slots=True, kw_only=True)
@@ -32,6 +40,9 @@ class Results:
     reports_before_rss: int = 0
     ready: list[float] = field(default_factory=list)
     joining: Joining | None = None
+    deciding: dict[str, list[float]] = field(default_factory=dict)
+    loading: list[Loading] = field(default_factory=list)
+    reloading: list[Reload] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +80,14 @@ def median_rate(
 
 def verdicts(results: Results) -> list[Verdict]:
     """Return a verdict for each target whose figures were taken."""
-    return [*speed(results), *delay(results), *size(results), *calls(results)]
+    return [
+        *speed(results),
+        *delay(results),
+        *size(results),
+        *calls(results),
+        *many_rules(results),
+        *decisions(results),
+    ]
 
 
 def speed(results: Results) -> list[Verdict]:
@@ -175,6 +193,61 @@ def calls(results: Results) -> list[Verdict]:
     return found
 
 
+def many_rules(results: Results) -> list[Verdict]:
+    """Judge the loading of many rules, and the waiting meanwhile."""
+    found = []
+    if results.loading:
+        seconds = statistics.median(each.seconds for each in results.loading)
+        more_mb = statistics.median(each.more_mb for each in results.loading)
+        name = f"loading {RULES} rules, median of {len(results.loading)}"
+        seen, met = f"{seconds:.2f} s", seconds < LOAD_S
+        found.append(Verdict(name=name, wanted=f"< {LOAD_S:.0f} s", seen=seen, met=met))
+        seen, met = f"{more_mb:.0f} MB", more_mb < LOAD_MB
+        name = "resident memory more by them"
+        found.append(Verdict(name=name, wanted=f"< {LOAD_MB:.0f} MB", seen=seen, met=met))
+    if results.reloading:
+        waited = max(wait for each in results.reloading for wait in each.waits)
+        found.append(
+            Verdict(
+                name=f"longest wait of a report in {len(results.reloading)} reloads of them",
+                wanted=f"<= {WAIT_S * 1e3:.0f} ms",
+                seen=f"{waited * 1e3:.1f} ms",
+                met=waited <= WAIT_S,
+            )
+        )
+    return found
+
+
+def decisions(results: Results) -> list[Verdict]:
+    """Judge what one ring costs."""
+    if not results.deciding:
+        return []
+    median = {name: statistics.median(each) for name, each in results.deciding.items()}
+    least, most = str(SIZES[0]), str(SIZES[-1])
+    ratio = median[most] / median[least]
+    at = str(PEER_AT)
+    return [
+        Verdict(
+            name=f"deciding a ring at {at} rules",
+            wanted=f"<= {DECIDE_S * 1e6:.0f} us",
+            seen=f"{median[at] * 1e6:.1f} us",
+            met=median[at] <= DECIDE_S,
+        ),
+        Verdict(
+            name=f"the same at {most} rules, of that at {least}",
+            wanted=f"<= {MOST_OF_LEAST:.1f}",
+            seen=f"{ratio:.2f}",
+            met=ratio <= MOST_OF_LEAST,
+        ),
+        Verdict(
+            name=f"{PEER} at {at} rules, of pbxrules",
+            wanted="> 1",
+            seen=f"{median[PEER] / median[at]:.0f}",
+            met=median[PEER] > median[at],
+        ),
+    ]
+
+
 def as_json(results: Results) -> dict[str, object]:
     """Return everything as values that JSON has; latencies as percentiles, in seconds."""
     return {
@@ -189,6 +262,17 @@ def as_json(results: Results) -> dict[str, object]:
         "reports_before_rss": results.reports_before_rss,
         "ready_s": results.ready,
         "joining": asdict(results.joining) if results.joining else None,
+        "deciding_s": results.deciding,
+        "loading": [asdict(each) for each in results.loading],
+        "reloading": [
+            {
+                "seconds": each.seconds,
+                "calm": summary(each.calm),
+                "waits": summary(each.waits),
+                "rss_mb": each.rss_mb,
+            }
+            for each in results.reloading
+        ],
         "verdicts": [asdict(verdict) for verdict in verdicts(results)],
     }
 

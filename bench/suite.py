@@ -6,15 +6,16 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import daemon, joining, latency, throughput
+from bench import daemon, deciding, joining, latency, loading, reloading, throughput
 from bench.broker import mosquitto
 from bench.contestants import PBXRULES, TORNADO, WEBHOOK, Contestant, contestant
 from bench.processes import free_port
 from bench.results import Results, percentile
 
 THROUGHPUT, LATENCY, SIZE = "throughput", "latency", "size"
-JOINING = "joining"
-PARTS = (THROUGHPUT, LATENCY, SIZE, JOINING)
+DECIDING, LOADING, RELOADING, JOINING = "deciding", "loading", "reloading", "joining"
+PARTS = (THROUGHPUT, LATENCY, SIZE, DECIDING, LOADING, RELOADING, JOINING)
+OF_CONTESTANTS = frozenset({THROUGHPUT, LATENCY, SIZE})
 SETTLE_S = 1.0
 FSYNCS = 100
 
@@ -24,6 +25,8 @@ class Plan:
     """What to measure, and for how long.
 
     ``samples`` and ``blocks`` are of the latency: so many in all, taken in so many turns.
+    ``starts`` is also how often rules are loaded and reloaded, ``turns`` how often the rule
+    sets take turns at deciding.
     """
 
     contestants: Sequence[str]
@@ -34,6 +37,7 @@ class Plan:
     samples: int
     gap_s: float
     starts: int
+    turns: int
     program: list[str]
 
     def seconds_of(self, name: str) -> float:
@@ -50,10 +54,28 @@ Say = Callable[[str], None]
 
 def run(plan: Plan, results: Results, folder: Path, say: Say) -> None:
     """Measure what *plan* says into *results*, which keep what was taken if this raises."""
+    if not OF_CONTESTANTS.isdisjoint(plan.parts):
+        beside_others(plan, results, folder, say)
+    if PBXRULES in plan.contestants:
+        by_itself(plan, results, folder, say)
+
+
+def by_itself(plan: Plan, results: Results, folder: Path, say: Say) -> None:
+    """Measure what is compared with no contestant."""
+    if SIZE in plan.parts:
+        starts(plan, results, folder, say)
+    if LOADING in plan.parts:
+        loads(plan, results, folder, say)
+    if RELOADING in plan.parts:
+        reloads(plan, results, folder, say)
+    if DECIDING in plan.parts:
+        results.deciding = deciding.measure(folder, rounds=plan.turns, say=say)
     if JOINING in plan.parts:
         results.joining = joining.measure(say)
-    if {THROUGHPUT, LATENCY, SIZE}.isdisjoint(plan.parts):
-        return
+
+
+def beside_others(plan: Plan, results: Results, folder: Path, say: Say) -> None:
+    """Measure what the contestants are compared by."""
     with contestants(plan, folder) as running:
         if THROUGHPUT in plan.parts:
             throughput_rounds(plan, results, running, say)
@@ -62,8 +84,6 @@ def run(plan: Plan, results: Results, folder: Path, say: Say) -> None:
         served = running.get(PBXRULES)
         if served is not None and SIZE in plan.parts:
             memory(plan, results, served, say)
-    if PBXRULES in plan.contestants and SIZE in plan.parts:
-        starts(plan, results, folder, say)
 
 
 @contextmanager
@@ -142,3 +162,24 @@ def starts(plan: Plan, results: Results, folder: Path, say: Say) -> None:
             ) as served:
                 results.ready.append(served.ready_s)
             say(f"start {number + 1}/{plan.starts}  READY after {served.ready_s:.2f} s")
+
+
+def loads(plan: Plan, results: Results, folder: Path, say: Say) -> None:
+    """Take the time and the memory of loading many rules."""
+    results.loading = loading.measure(folder, times=plan.starts)
+    for number, each in enumerate(results.loading, start=1):
+        say(
+            f"loading {number}/{plan.starts}  {loading.RULES} rules in {each.seconds:.2f} s,"
+            f" {each.more_mb:.0f} MB more"
+        )
+
+
+def reloads(plan: Plan, results: Results, folder: Path, say: Say) -> None:
+    """Take what reports wait while many rules are loaded anew."""
+    results.reloading = reloading.measure(folder, plan.program, times=plan.starts)
+    for number, each in enumerate(results.reloading, start=1):
+        say(
+            f"reloading {number}/{plan.starts}  {loading.RULES} rules in {each.seconds:.2f} s,"
+            f" {len(each.waits)} reports waited {max(each.waits) * 1e3:.1f} ms at most,"
+            f" before {max(each.calm) * 1e3:.1f} ms; {each.rss_mb:.0f} MB"
+        )

@@ -1,10 +1,13 @@
-"""The figures for a person: two tables, the targets, and what not to trust."""
+"""The figures for a person: tables, the targets, and what not to trust."""
+
+import statistics
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from bench.contestants import PBXRULES
+from bench.deciding import PEER, PEER_AT, SIZES
 from bench.joining import Joining
 from bench.results import Results, Verdict, median_rate, percentile, ratios, verdicts
 
@@ -24,6 +27,8 @@ def show(results: Results, console: Console) -> None:
         console.print(latency(results))
     if results.joining:
         console.print(joining(results.joining))
+    if results.deciding:
+        console.print(deciding(results))
     for complaint in complaints(results):
         console.print(Text(f"! {complaint}", style="yellow"))
     if judged := verdicts(results):
@@ -85,6 +90,24 @@ def joining(measured: Joining) -> Table:
             f"{score.recall:.4f}",
             str(score.doubted),
             str(score.surely_wrong),
+        )
+    return table
+
+
+def deciding(results: Results) -> Table:
+    """Return what one ring costs, by the number of rules, and with rule-engine."""
+    table = Table(title="Deciding one ring, us", title_justify="left")
+    for heading in ("", "rules", "median", "of each round", "of the first"):
+        table.add_column(heading, justify="left" if not heading else "right")
+    first = statistics.median(results.deciding[str(SIZES[0])])
+    for name, each in results.deciding.items():
+        median = statistics.median(each)
+        table.add_row(
+            name if name == PEER else PBXRULES,
+            str(PEER_AT) if name == PEER else name,
+            f"{median * 1e6:.1f}",
+            f"{min(each) * 1e6:.1f}..{max(each) * 1e6:.1f}",
+            f"{median / first:.2f}x",
         )
     return table
 

@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, ParamSpec, TypeVar
 
@@ -22,9 +22,9 @@ from pbxrules.clock import Clock
 from pbxrules.config import Config
 from pbxrules.control import ControlServer
 from pbxrules.dispatcher import Dispatcher
-from pbxrules.errors import ProblemsError, StoreError
+from pbxrules.errors import Problem, ProblemsError, StoreError
 from pbxrules.intake import Intake
-from pbxrules.loading import Snapshot
+from pbxrules.loading import Snapshot, collected_in_pieces, let_go
 from pbxrules.model import Program
 from pbxrules.recall import recall
 from pbxrules.store import LoadedRun
@@ -41,6 +41,8 @@ GRACE_S = 5.0
 """What running actions get at the end."""
 ANSWER_S = 2.0
 """What reports in hand get at the end."""
+WARNED = 20
+"""Warnings that are logged; ``pbxrules check`` has them all."""
 
 
 def load_snapshot(settings: Config) -> Snapshot:
@@ -58,16 +60,27 @@ def load_snapshot(settings: Config) -> Snapshot:
     return loading.load(loading.rule_files(settings.rules), language)
 
 
+def log_warnings(warnings: Sequence[Problem]) -> None:
+    """Log what is doubtful about rules that are good."""
+    for problem in warnings[:WARNED]:
+        logger.warning("doubtful", extra={"fields": {"problem": str(problem)}})
+    if len(warnings) > WARNED:
+        more = {"warnings": len(warnings) - WARNED}
+        logger.warning("doubtful too; pbxrules check has them all", extra={"fields": more})
+
+
 class App:
     """One daemon, from its configuration on; run by ``run``."""
 
-    def __init__(self, settings: Config, reread: Callable[[], Config]) -> None:
-        """Take checked settings.
+    def __init__(self, settings: Config, reread: Callable[[], Config], snapshot: Snapshot) -> None:
+        """Take checked settings, and the rules that they name.
 
         Args:
             settings: In force until a reload.
             reread: The configuration anew, for a reload; may raise ProblemsError.
+            snapshot: In force until a reload, which frees it: let nobody else keep it.
         """
+        self.snapshot = snapshot
         self._settings = settings
         self._started = settings
         """What stays in force until a restart."""
@@ -89,7 +102,7 @@ class App:
         """Begin the end, as SIGTERM does."""
         self._stop.set()
 
-    async def run(self, snapshot: Snapshot) -> None:
+    async def run(self) -> None:
         """Serve until ``stop``.
 
         Raises:
@@ -104,12 +117,12 @@ class App:
         )
         logs.gather(loop.call_soon)
         try:
-            await self._serve(snapshot, store, clock)
+            await self._serve(store, clock)
         finally:
             store.close()
             logs.gather(None)
 
-    async def _serve(self, snapshot: Snapshot, store: SqliteStore, clock: Clock) -> None:
+    async def _serve(self, store: SqliteStore, clock: Clock) -> None:
         settings = self._settings
         self._mqtt = Mqtt(
             settings.mqtt_settings(f"pbxrules-{store.id}"), lambda: dispatcher.pump("mqtt")
@@ -121,7 +134,7 @@ class App:
             "log": Log(),
         }
         # Before the first report: what that one starts is held already, not owed from before.
-        memory, owed = recall(store, snapshot.program_of)
+        memory, owed = recall(store, self.snapshot.program_of)
         dispatcher = Dispatcher(
             store,
             performers,
@@ -132,7 +145,7 @@ class App:
             secrets=lambda: self._settings.secrets,
         )
         self._dispatcher = dispatcher
-        self._intake = Intake(snapshot, store, dispatcher, memory, clock)
+        self._intake = Intake(self.snapshot, store, dispatcher, memory, clock)
         server = ReportServer(self._intake)
         self.addresses = server.listen(settings.listen)
         control = ControlServer(
@@ -140,12 +153,12 @@ class App:
         )
         await control.start()
         self._memory = memory
-        self._watch_state(snapshot)
+        self._watch_state(self.snapshot)
         self._mqtt.start()
         dispatcher.start(owed)
         pings = asyncio.get_running_loop().create_task(self._ping(store))
         self._handle_signals()
-        self._tell_ready(snapshot)
+        self._tell_ready()
         _settle_the_interpreter()
         await self._stop.wait()
         self._notifier.tell(STOPPING=1, STATUS="stopping")
@@ -168,9 +181,9 @@ class App:
             loop.add_signal_handler(number, self.stop)
         loop.add_signal_handler(signal.SIGHUP, self._reload_soon)
 
-    def _tell_ready(self, snapshot: Snapshot) -> None:
+    def _tell_ready(self) -> None:
         where = ", ".join(f"{host}:{port}" for host, port in self.addresses)
-        rules = len(snapshot.ruleset.rules)
+        rules = len(self.snapshot.ruleset.rules)
         fields = {"version": __version__, "listen": where, "rules": rules}
         logger.info("ready", extra={"fields": fields | {"state": self._settings.state}})
         self._notifier.tell(READY=1, STATUS=f"{rules} rules, listening on {where}")
@@ -193,13 +206,13 @@ class App:
             "version": __version__,
             "pid": os.getpid(),
             "listen": [f"{host}:{port}" for host, port in self.addresses],
-            "rules": len(self._intake.snapshot.ruleset.rules),
+            "rules": len(self.snapshot.ruleset.rules),
             "mqtt": "connected" if self._mqtt.connected else "not connected",
             "owed": self._dispatcher.waiting.total(),
         }
 
     def _program_of(self, loaded: LoadedRun) -> Program:
-        return self._intake.snapshot.program_of(loaded)
+        return self.snapshot.program_of(loaded)
 
     # --- reload ------------------------------------------------------------------------------
 
@@ -239,17 +252,25 @@ class App:
         if later:
             logger.warning("needs a restart", extra={"fields": {"keys": later}})
         self._settings = settings
-        self._intake.snapshot = snapshot
+        old = list(self.snapshot.ruleset.rules)
+        self.snapshot = self._intake.snapshot = snapshot
         self._dispatcher.reloaded()
         self._watch_state(snapshot)
+        log_warnings(snapshot.warnings)
+        await asyncio.to_thread(let_go, old)
         rules = len(snapshot.ruleset.rules)
         took_ms = round(1000 * (time.monotonic() - begun))
         logger.info("reloaded", extra={"fields": {"rules": rules, "took_ms": took_ms}})
-        return {"reloaded": True, "rules": rules, "needs_restart": later}
+        warnings = [str(problem) for problem in snapshot.warnings[:WARNED]]
+        return {"reloaded": True, "rules": rules, "needs_restart": later, "warnings": warnings}
 
     def _read_anew(self) -> tuple[Config, Snapshot]:
-        settings = self._reread()
-        return settings, load_snapshot(settings)
+        with collected_in_pieces():
+            settings = self._reread()
+            snapshot = load_snapshot(settings)
+            # As at the start; before the collector has its long looks again.
+            gc.freeze()
+        return settings, snapshot
 
 
 def _settle_the_interpreter() -> None:
@@ -286,12 +307,12 @@ class _Daemons(ThreadPoolExecutor):
         return future
 
 
-def serve(reread: Callable[[], Config], settings: Config, snapshot: Snapshot) -> int:
+def serve(app: App) -> int:
     """Run the daemon to its end; the exit code."""
 
     async def main() -> None:
         asyncio.get_running_loop().set_default_executor(_Daemons())
-        await App(settings, reread).run(snapshot)
+        await app.run()
 
     try:
         asyncio.run(main())

@@ -17,12 +17,13 @@ from pbxrules.model import Step
 if TYPE_CHECKING:
     from pbxrules.config import Config
     from pbxrules.loading import Snapshot
+    from pbxrules.model import Deed
 
 KINDS = ("ring", "alert", "answer", "bye", "call_failed", "transfer", "extension_status", "cdr")
 GOOD, BAD, UNUSABLE = 0, 1, 2
 """Exit codes: it worked · it did not · the command or a file can't be used."""
 
-NO_BROKER = "rules have mqtt actions, and no broker is configured (mqtt.url, or serve --mqtt URL)"
+NO_BROKER = "mqtt actions fail, for no broker is configured"
 
 Options = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -70,12 +71,14 @@ def _settings_options(*names: str) -> Options:
     return add
 
 
-def _settings(config: Path | None, *, with_secrets: bool = False, **flags: Any) -> "Config":
+def _settings(
+    config: Path | None, form: str = "text", *, with_secrets: bool = False, **flags: Any
+) -> "Config":
     """The configuration with the flags that were given; exits with 2 where it is wrong."""
     try:
         return _reread(config, flags, with_secrets=with_secrets)()
     except ProblemsError as exc:
-        _print_problems(exc.problems)
+        _print_problems(exc.problems, form)
         sys.exit(UNUSABLE)
 
 
@@ -98,20 +101,39 @@ def _given(flags: Mapping[str, Any]) -> dict[tuple[str | int, ...], Any]:
     }
 
 
-def _lacks_broker(settings: "Config", snapshot: "Snapshot") -> bool:
-    """Whether rules send messages that nobody will take."""
-    nodes = (node for rule in snapshot.ruleset.rules for node in rule.program.nodes.values())
-    return "url" not in settings.mqtt and any(
-        isinstance(node.deed, Step) and node.deed.verb == "mqtt" for node in nodes
-    )
+def _broker_warnings(settings: "Config", snapshot: "Snapshot") -> list[Problem]:
+    """That rules send messages which nobody will take, told once, at the first that does."""
+    if "url" in settings.mqtt:
+        return []
+    hint = "say where it is: mqtt.url in the configuration, or serve --mqtt URL"
+    return [
+        Problem(rule.where, "no-broker", NO_BROKER, hint, "warning")
+        for rule in snapshot.ruleset.rules
+        if any(_publishes(node.deed) for node in rule.program.nodes.values())
+    ][:1]
 
 
-def _print_problems(problems: Iterable[Problem], *, err: bool = True) -> None:
+def _publishes(deed: "Deed") -> bool:
+    return isinstance(deed, Step) and deed.verb == "mqtt"
+
+
+def _print_problems(
+    problems: Iterable[Problem], form: str = "text", *, err: bool | None = None
+) -> None:
+    """Print *problems*; as text on stderr, else on stdout for who reads them there."""
+    err = form == "text" if err is None else err
+    if form != "text":
+        from pbxrules.listing import FORMATS
+
+        if text := FORMATS[form](problems):
+            click.echo(text, err=err)
+        return
     for problem in problems:
         place = click.style(str(problem.where), bold=True)
-        code = click.style(problem.code, fg="red")
-        hint = f" ({problem.hint})" if problem.hint else ""
-        click.echo(f"{place}: {code}: {problem.message}{hint}", err=err)
+        warns = problem.severity == "warning"
+        code = click.style(problem.code, fg="yellow" if warns else "red")
+        kind = "warning: " if warns else ""
+        click.echo(f"{place}: {kind}{code}: {problem.advice}", err=err)
 
 
 @main.command(epilog="Example: pbxrules serve --listen 0.0.0.0:8080 --mqtt mqtt://127.0.0.1:1883")
@@ -121,61 +143,78 @@ def serve(config: Path | None, **flags: Any) -> None:
 
     SIGHUP reads rules and schemas anew; if anything is wrong, nothing changes.
     """
-    import logging
-
     from pbxrules import app, logs
 
     settings = _settings(config, with_secrets=True, **flags)
     try:
-        snapshot = app.load_snapshot(settings)
+        daemon = app.App(settings, _reread(config, flags), app.load_snapshot(settings))
     except ProblemsError as exc:
         _print_problems(exc.problems)
         sys.exit(UNUSABLE)
     logs.start(settings.log_level, settings.log_format)
-    if _lacks_broker(settings, snapshot):
-        logging.getLogger("pbxrules").warning(NO_BROKER)
-    sys.exit(app.serve(_reread(config, flags), settings, snapshot))
+    without_broker = _broker_warnings(settings, daemon.snapshot)
+    app.log_warnings([*without_broker, *daemon.snapshot.warnings])
+    sys.exit(app.serve(daemon))
 
 
 @main.command(epilog="Example: pbxrules check rules/night.yaml")
 @_settings_options("config", "rules")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "github"]),
+    default="text",
+    help="Lines for people, an array for programs, or GitHub's workflow commands.",
+)
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
-def check(config: Path | None, rules: str | None, paths: tuple[Path, ...]) -> None:
+def check(config: Path | None, rules: str | None, form: str, paths: tuple[Path, ...]) -> None:
     """Say what is wrong with rule files (those of the configuration, unless PATHS are given).
 
     Exits with 0 if all is well, 1 with problems, 2 if a file or the configuration can't be read.
+    Warnings change no exit code.
+    """
+    settings = _settings(config, form, rules=rules)
+    try:
+        files, snapshot = _checked(settings, paths)
+    except ProblemsError as exc:
+        _print_problems(exc.problems, form, err=False)
+        unreadable = any(problem.code == "unreadable" for problem in exc.problems)
+        sys.exit(UNUSABLE if unreadable else BAD)
+    warnings = sorted([*snapshot.warnings, *_broker_warnings(settings, snapshot)])
+    _print_problems(warnings, form, err=False)
+    if form != "json":
+        ruleset = snapshot.ruleset
+        count = len(ruleset.rules)
+        verb = "is" if count == 1 else "are"
+        off = f", {ruleset.disabled} disabled" if ruleset.disabled else ""
+        warned = f", {_count(len(warnings), 'warning')}" if warnings else ""
+        click.echo(f"{_count(count, 'rule')} in {_count(files, 'file')} {verb} good{off}{warned}")
+
+
+def _checked(settings: "Config", paths: tuple[Path, ...]) -> tuple[int, "Snapshot"]:
+    """How many files were read, and what is in them.
+
+    Raises:
+        ProblemsError: With everything that is wrong with any of them.
     """
     from pbxrules import loading
 
-    settings = _settings(config, rules=rules)
-    try:
-        language = loading.language(
-            schemas=settings.schemas,
-            variables=settings.variables,
-            secrets=settings.secrets,
-            timezone=settings.timezone,
-        )
-        files: list[Path] = []
-        for path in paths or (settings.rules,):
-            # Not Path's own, which raises where a folder above can't be entered.
-            if not paths or os.path.isdir(path):  # noqa: PTH112
-                files += loading.rule_files(path)
-            elif loading.holds_tests(path):
-                click.echo(f"{path}: holds tests, no rules: skipped", err=True)
-            else:
-                files.append(path)
-        snapshot = loading.load(files, language)
-    except ProblemsError as exc:
-        _print_problems(exc.problems, err=False)
-        unreadable = any(problem.code == "unreadable" for problem in exc.problems)
-        sys.exit(UNUSABLE if unreadable else BAD)
-    ruleset = snapshot.ruleset
-    off = f", {ruleset.disabled} disabled" if ruleset.disabled else ""
-    count = len(ruleset.rules)
-    verb = "is" if count == 1 else "are"
-    click.echo(f"{_count(count, 'rule')} in {_count(len(files), 'file')} {verb} good{off}")
-    if _lacks_broker(settings, snapshot):
-        click.echo(f"warning: {NO_BROKER}", err=True)
+    language = loading.language(
+        schemas=settings.schemas,
+        variables=settings.variables,
+        secrets=settings.secrets,
+        timezone=settings.timezone,
+    )
+    files: list[Path] = []
+    for path in paths or (settings.rules,):
+        # Not Path's own, which raises where a folder above can't be entered.
+        if not paths or os.path.isdir(path):  # noqa: PTH112
+            files += loading.rule_files(path)
+        elif loading.holds_tests(path):
+            click.echo(f"{path}: holds tests, no rules: skipped", err=True)
+        else:
+            files.append(path)
+    return len(files), loading.load(files, language)
 
 
 def _count(number: int, noun: str) -> str:
@@ -327,6 +366,8 @@ def reload(config: Path | None, state: str | None) -> None:
         sys.exit(BAD)
     verb = "is" if answer["rules"] == 1 else "are"
     click.echo(f"{_count(answer['rules'], 'rule')} {verb} in force")
+    for warning in answer.get("warnings", []):
+        click.echo(warning, err=True)
     if answer.get("needs_restart"):
         click.echo(f"needs a restart: {', '.join(answer['needs_restart'])}", err=True)
 

@@ -91,8 +91,8 @@ class _Demo:
             else:
                 settings = self._settings(with_secrets=True)
             snapshot = load_snapshot(settings)
-            app = App(settings, lambda: settings)
-            daemon = asyncio.create_task(app.run(snapshot))
+            app = App(settings, lambda: settings, snapshot)
+            daemon = asyncio.create_task(app.run())
             await _until_ready(app, daemon, settings.listen)
             try:
                 subscriber = stack.enter_context(_Subscriber(settings))

@@ -142,9 +142,13 @@ def _candidates(
 
 
 def _first_missed(trigger: Trigger, event: Event) -> Miss | None:
+    fields = event.fields
     for test in trigger.tests:
         try:
-            if not test.holds(value_of(event, test.field)):
+            value = fields.get(test.field)
+            if value is None:
+                value = value_of(event, test.field)
+            if not test.holds(value):
                 return Miss(test.field, test.wanted)
         except Exception as exc:  # noqa: BLE001 - a defect of one test keeps no other rule from its call
             return _broken(test.field, exc)

@@ -2,6 +2,10 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
+
+Severity = Literal["error", "warning"]
+"""A warning changes nothing but what is printed and logged."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -24,17 +28,24 @@ class Problem:
     """One thing wrong with something a person wrote, and where to look.
 
     ``str()`` is one line of ``pbxrules check``.  Editors parse the
-    ``file:line:column:`` prefix, and *code* never changes once released.
+    ``file:line:column:`` prefix, and *code* never changes once released; ``codes.CODES``
+    has them all.
     """
 
     where: Location
     code: str
     message: str
     hint: str = ""
+    severity: Severity = "error"
 
     def __str__(self) -> str:
-        hint = f" ({self.hint})" if self.hint else ""
-        return f"{self.where}: {self.code}: {self.message}{hint}"
+        kind = "warning: " if self.severity == "warning" else ""
+        return f"{self.where}: {kind}{self.code}: {self.advice}"
+
+    @property
+    def advice(self) -> str:
+        """What is wrong, and what to do."""
+        return f"{self.message} ({self.hint})" if self.hint else self.message
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +58,8 @@ class Fault:
     hint: str = ""
     at_key: bool = False
     """It is the key at *path* that is wrong, and not its value."""
+    offset: int = 0
+    """Characters of the text at *path* before what is wrong."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -32,6 +32,17 @@ FIELD_HINTS = {
 }  # fmt: skip
 """Words of other systems, and ours for them."""
 
+EVENT_HINTS = {
+    "incoming": "ring", "call": "ring", "outgoing": "ring", "dial": "alert", "dialing": "alert",
+    "ringback": "alert", "pickup": "answer", "picked_up": "answer", "connected": "answer",
+    "accept": "answer", "hangup": "bye", "hang_up": "bye", "end": "bye", "ended": "bye",
+    "call_end": "bye", "call_ended": "bye", "disconnect": "bye", "busy": "call_failed",
+    "failed": "call_failed", "no_answer": "call_failed", "missed": "bye", "missed_call": "bye",
+    "forward": "transfer", "registered": "extension_status", "unregistered": "extension_status",
+    "status": "extension_status", "record": "cdr", "newcdr": "cdr",
+}  # fmt: skip
+"""Words of other systems for events, and ours."""
+
 CONDITION_HINTS = {
     "condition": "a condition needs no kind: write its tests",
     "value_template": "write the template by itself, without a key",
@@ -140,12 +151,24 @@ class Language:
                 found.setdefault(key, []).append(control.name)
         return found
 
+    @property
+    def operators(self) -> Collection[str]:
+        """The operators of a field test."""
+        names: Collection[str] = self.rules_schema.document["$defs"]["operators"]["properties"]
+        return names
+
+    @property
+    def rule_keys(self) -> Collection[str]:
+        """The keys of a rule."""
+        keys: Collection[str] = self.rules_schema.document["$defs"]["rule"]["properties"]
+        return keys
+
     def names(
         self,
         variables: Iterable[str] | None,
         *,
         payload: Members | None = None,
-        state: Iterable[str] = (),
+        state: Iterable[str] | None = (),
         results: Mapping[str, frozenset[str] | None] = NOTHING,
         elsewhere: Mapping[str, str] = NOTHING,
         withheld: Mapping[str, frozenset[str]] = NOTHING,
@@ -155,7 +178,7 @@ class Language:
         Args:
             variables: Those of the configuration and of the rule; None: nobody says which.
             payload: What the reports of its events may hold, where that is known.
-            state: The names that ``state:`` declares.
+            state: The names that ``state:`` declares; None: nobody says which.
             results: What else is known, and the members of each: results, ``outcome``.
             elsewhere: What is known in other places only, and where.
             withheld: The members that results lack because of secrets.
@@ -167,7 +190,7 @@ class Language:
                 "now": frozenset(INSTANT),
                 "rule": frozenset({"id"}),
                 "trigger": frozenset({"id"}),
-                "state": frozenset(state),
+                "state": None if state is None else frozenset(state),
                 "vars": None if variables is None else frozenset(variables),
                 "secret": self.secrets,
                 **results,

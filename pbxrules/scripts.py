@@ -24,22 +24,25 @@ class FileScripts:
         self.under_way: list[str] = []
         self._language = language
         self._declared = declared
+        self._names: list[str] = []
         self._written: dict[str, tuple[RuleFile, Any]] = {}
+        """Those that were not read yet; then their file may go."""
         self._read: dict[str, Script] = {}
 
     def declare(self, name: str, file: RuleFile, value: Any) -> None:
         """Take what *file* says of *name*."""
+        self._names.append(name)
         self._written[name] = (file, value)
 
     def names(self) -> list[str]:
         """Of all there are."""
-        return [*self._written]
+        return self._names
 
     def find(self, name: str) -> Script:
         """The script *name*, which is there and not under way."""
         if name not in self._read:
             self.under_way.append(name)
-            self._read[name] = self._made(name, *self._written[name])
+            self._read[name] = self._made(name, *self._written.pop(name))
             self.under_way.pop()
         return self._read[name]
 
@@ -62,10 +65,10 @@ class FileScripts:
             elsewhere=elsewhere({"actions": steps}),
         ).read(steps, path)
         file.tell([*source.faults, *reader.faults])
-        good = not (source.faults or reader.faults or gathered.broken) and file.usable(path)
+        good = not (source.faults or reader.faults or gathered.broken or file.is_cut(path))
         names = reader.used.names
         return Script(
-            steps=steps if good else None,
+            steps=steps if good and file.usable(path) else None,
             size=source.size,
             registers=tuple(dict.fromkeys(registered(value))),
             variables=frozenset(_members_of_vars(names)),

@@ -71,6 +71,8 @@ class StopError(Exception):
 
 COMMENT = re.compile(r":?[ \t]*(#[^\s,\]}]+)")
 HIDDEN = re.compile(r"[^\r\n]*?[\s,\[{](#[^\s,\]}]*)[^\r\n]*[\]}]")
+PAIR = re.compile(r"([A-Za-z_][\w.-]*):([^\s:/][^\r\n]*?)(?=\s*$)", re.MULTILINE)
+COMMA = re.compile(r",[ \t]*(?:#.*)?$", re.MULTILINE)
 IN_FLOW = re.compile(r"[^,\[\]{}\r\n]*")
 IN_BLOCK = re.compile(r".*?(?=:\s|:?\s*$|\s+#)", re.MULTILINE)
 REST = re.compile(r".*?(?=\s*$|\s+#)", re.MULTILINE)
@@ -196,7 +198,10 @@ def _second_colon(words: str, at: int, _begun: int, reader: Reading) -> StopErro
         return None
     whole = reader.whole(begin, at, rest=True)
     message = "a second ': ' stands in a value without quotes"
-    return _stop(at, message, advice(whole), (begin, begin + len(whole)))
+    hint = advice(whole)
+    if in_flow and (key := re.search(r" ([A-Za-z_]+)$", reader.source[begin:at])):
+        hint = f"write ',' before '{key[1]}'; for one text {hint}"
+    return _stop(at, message, hint, (begin, begin + len(whole)))
 
 
 def _text_behind(words: str, at: int, _begun: int, reader: Reading) -> StopError | None:
@@ -210,7 +215,40 @@ def _text_behind(words: str, at: int, _begun: int, reader: Reading) -> StopError
     whole = reader.whole(begin, at, rest=True)
     quoted = isinstance(reader.last, yaml.ScalarEvent)
     mask = (begin, begin + len(whole)) if quoted else None
-    return _stop(at, "text stands behind a value's end", advice(whole if quoted else ""), mask)
+    if COMMA.match(source, at):
+        return _stop(at, "a ',' stands behind a value's end", "leave it out", (at, at + 1))
+    around = len(whole) > 1 and whole[0] == whole[-1]  # 'it's late', "say "{{ a }}""
+    hint = advice(whole[1:-1] if around else whole if quoted else "")
+    return _stop(at, "text stands behind a value's end", hint, mask)
+
+
+def _no_space(words: str, _at: int, begun: int, reader: Reading) -> StopError | None:
+    """``extension:101`` in a line of its own."""
+    pair = PAIR.match(reader.source, begun) if "simple key" in words else None
+    hint = f"write '{pair[1]}: {pair[2]}'" if pair and len(pair[0]) <= ONE_LINE else ""
+    return _stop(begun, "a space is missing after the colon", hint) if pair else None
+
+
+def _slashes(_words: str, at: int, _begun: int, reader: Reading) -> StopError | None:
+    """``// a comment``, as other languages have it."""
+    begin, _ = _ended_before(at, reader)
+    slashes = isinstance(reader.last, yaml.ScalarEvent) and reader.source.startswith("//", begin)
+    end = REST.match(reader.source, begin)
+    mask = (begin, end.end()) if end else None
+    return (
+        _stop(begin, "a comment begins with '#', not with '//'", "write '#'")
+        if slashes and mask
+        else None
+    )
+
+
+def _text_not_indented(words: str, at: int, begun: int, reader: Reading) -> StopError | None:
+    """The lines behind a ``|`` begin no further to the right than its key."""
+    last = reader.last
+    if not isinstance(last, yaml.ScalarEvent) or last.style not in ("|", ">") or last.value:
+        return None
+    at = begun if "simple key" in words else at
+    return _stop(at, f"the text behind '{last.style}' is not indented", "begin it further right")
 
 
 def _open_bracket(words: str, at: int, begun: int, reader: Reading) -> StopError | None:
@@ -223,6 +261,8 @@ def _open_bracket(words: str, at: int, begun: int, reader: Reading) -> StopError
         return _stop(start, "this bracket is not closed", f"'{close}' is missing, or ','")
     if "node" in words:
         return _stop(at, f"nothing stands before this '{source[at]}'", 'write a value, or ""')
+    if source[at] in "]}":
+        return _stop(at, f"'{close}' is missing before '{source[at]}'", f"write '{close}'")
     message = f"',' or '{close}' is missing before '{source[at]}'"
     return _stop(at, message, "or quotes around the value")
 
@@ -255,10 +295,13 @@ def indent(source: str, at: int) -> int:
 
 # The first that knows the case has the word; then FAULTS.
 SPECIALS = (
+    _text_behind,
     _template_here,
     _open_quote,
     _hidden_bracket,
     _second_colon,
-    _text_behind,
+    _slashes,
+    _text_not_indented,
+    _no_space,
     _open_bracket,
 )

@@ -44,6 +44,7 @@ from pbxrules.yamlfaults import (
     indent,
     unquoted_template,
 )
+from pbxrules.yamlplaces import within
 
 Path = tuple[str | int, ...]
 
@@ -57,12 +58,17 @@ MANY_KEYS = 32  # in a larger mapping a key's rank is kept, not searched for
 LOADER: type[Any] = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 CONSTANTS = {"true": True, "false": False, "null": None}
 NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?")
-# What YAML refuses, and what moves or parts text unseen: byte-order marks, and the line
-# ends U+0085, U+2028 and U+2029, which libyaml counts and editors do not.
+# What YAML refuses, and what moves or parts text unseen: byte-order marks, the line ends
+# U+0085, U+2028 and U+2029, which libyaml counts and editors do not, and what comes along
+# when a number is copied: zero-width spaces, word joiners, signs of direction.
 UNSEEN = re.compile(
-    "[^\t\n\r -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+    "[^\t\n\r -~\xa0-\u200a\u200c-\u2027\u202f-\u205f\u2061-\u2065\u206a-\ud7ff"
+    "\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
+WIDE = "[\xa0\u2000-\u200a\u202f\u205f\u3000]"  # looks like a space and is none to YAML
+INDENT = re.compile(f"^([ -]*)(?:{WIDE}[ -]*)+", re.MULTILINE)
 MASK = "\ufffd"
+WRITE_OUT = "write the value out at each place"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -78,6 +84,7 @@ class Document:
     complete: bool
     """False if reading had to stop; *value* is then what was read so far."""
     file: str
+    _text: str
     _lines: "array[int]"
     _members: "array[int]"
     _written: dict[int, str]
@@ -86,6 +93,12 @@ class Document:
     def place(self, path: Sequence[str | int] = ()) -> Location:
         """Where the value at *path* begins, or its nearest parent that there is."""
         return _locate(self._find(path)[1], self.file, self._lines)
+
+    def place_within(self, path: Sequence[str | int], offset: int) -> Location:
+        """Where the character at *offset* of the text at *path* stands, if that is known."""
+        _, start, value, _ = self._find(path)
+        at = within(self._text, start, value, offset) if isinstance(value, str) else start
+        return _locate(at, self.file, self._lines)
 
     def key_place(self, path: Sequence[str | int]) -> Location:
         """Where the key of the value at *path* begins; in a list, the value itself."""
@@ -104,6 +117,16 @@ class Document:
         text = self._written.get(start)
         return json.dumps(value) if text is None else text
 
+    def is_told(self, where: Location, path: Sequence[str | int]) -> bool:
+        """Whether ``problems`` has the word on what stands at *where*, the place of *path*."""
+        text = self.written(path) or ""
+        if not text and self._find(path)[2] is None:
+            return True  # an empty value
+        return any(
+            told.where.line == where.line and 0 <= told.where.column - where.column <= len(text)
+            for told in self.problems
+        )
+
     def as_written(self, value: Any, path: Path) -> Any:
         """*value*, which stands at *path*, with each number in it as its text: ``0101``."""
         match value:
@@ -113,6 +136,8 @@ class Document:
                 return [self.as_written(item, (*path, at)) for at, item in enumerate(value)]
             case bool() | str() | None:
                 return value
+            case int() if value:
+                return str(value)  # only -0 is written otherwise
             case _:
                 return self.written(path)
 
@@ -158,13 +183,16 @@ def read(text: str, *, file: str) -> Document:
     else:
         notes = _unseen(text, lines)
         source = UNSEEN.sub(MASK, text) if notes else text
+        notes |= _wide(text)
+        source = INDENT.sub(lambda found: re.sub(WIDE, " ", found[0]), source)
         reader, complete = _read_masking(source, lines, notes)
     return Document(
         value=reader.value,
-        problems=sorted(Problem(_locate(at, file, lines), *rest) for at, *rest in notes),
+        problems=sorted(_problem(note, file, lines) for note in notes),
         nulls=reader.nulls,
         complete=complete,
         file=file,
+        _text=text,
         _lines=lines,
         _members=reader.members,
         _written=reader.written,
@@ -192,6 +220,10 @@ def _read_masking(source: str, lines: "array[int]", notes: set[Note]) -> tuple["
     return reader, False
 
 
+def _problem(note: Note, file: str, lines: "array[int]") -> Problem:
+    return Problem(_locate(note.at, file, lines), note.code, note.message, note.hint)
+
+
 def _locate(at: int, file: str, lines: "array[int]") -> Location:
     line = bisect_right(lines, at)
     return Location(file, line, at - lines[line - 1] + 1)
@@ -209,10 +241,21 @@ def _unseen(text: str, lines: "array[int]") -> set[Note]:
     }
 
 
+def _wide(text: str) -> set[Note]:
+    """Where an indentation holds what only looks like a space."""
+    message = "the indentation holds U+{:04X}, which only looks like a space"
+    return {
+        Note(at, "control-character", message.format(ord(text[at])), "use spaces")
+        for at in (found.end(1) for found in islice(INDENT.finditer(text), MAX_PROBLEMS))
+    }
+
+
 class _Frame:
     """A list or mapping that is being read."""
 
-    __slots__ = ("at_key", "flow", "items", "key", "key_start", "members", "pairs", "start")
+    __slots__ = (
+        "again", "at_key", "flow", "items", "key", "key_start", "members", "pairs", "start",
+    )  # fmt: skip
 
     def __init__(self, start: int, *, flow: bool, pairs: dict[str, Any] | None) -> None:
         self.start = start
@@ -223,6 +266,7 @@ class _Frame:
         self.at_key = pairs is not None
         self.key: str | None = None  # of the value that comes; None: to be dropped
         self.key_start = start
+        self.again = False  # its first key came a second time
 
 
 class Reader:
@@ -239,6 +283,7 @@ class Reader:
         self.frame = _Frame(0, flow=False, pairs=None)  # holds the root
         self.stack: list[_Frame] = []
         self.documents = 0
+        self.anchors: set[str] = set()
         self.last: Any = None  # the event before; its kind matters
 
     @property
@@ -336,9 +381,13 @@ class Reader:
             start = comment.start(1)
             hint = f"'#' begins a comment; {advice(comment[1])}"
         elif self.frame.flow and key and ":" in key:
+            start = self.frame.key_start
             hint = f"write '{key.replace(':', ': ', 1)}', with a space after the colon"
+        elif self.frame.flow and key and not self.source.startswith(":", self.last.end_mark.index):
+            start = self.frame.key_start
+            hint = f"write '{key}: …', or \"{{{{ {key} }}}}\" for a template"
         else:
-            hint = 'write what is meant, if nothing then "" or null'
+            hint = 'write what is meant; an empty text is ""'
         self._note(start, "empty-value", f"{what} has no value", hint)
 
     def _key(self, text: str, start: int, *, plain: bool) -> None:
@@ -347,9 +396,7 @@ class Reader:
         frame.key_start = start
         frame.key = intern(text)  # 10,000 rules spell the same few keys
         if frame.pairs and text in frame.pairs:
-            first = frame.members[3 * list(frame.pairs).index(text)]
-            hint = f"first in line {bisect_right(self.lines, first)}"
-            self._note(start, "duplicate-key", f"'{text}' is given twice", hint)
+            self._key_again(text, start)
         elif plain and text == "<<":
             self._note(start, "merge-key", "merge keys ('<<') are not read here", "write them out")
         elif plain and not text:
@@ -357,6 +404,20 @@ class Reader:
         else:
             return
         frame.key = None
+
+    def _key_again(self, text: str, start: int) -> None:
+        frame = self.frame
+        assert frame.pairs is not None
+        rank = list(frame.pairs).index(text)
+        hint = f"first in line {bisect_right(self.lines, frame.members[3 * rank])}"
+        in_list = len(self.stack) > 1 and self.stack[-1].pairs is None
+        if rank == 0 and in_list and not frame.flow and len(frame.pairs) > 1:
+            # A second rule whose dash is missing: its other keys need no word of their own.
+            frame.again = True
+            hint += "; an entry of a list begins with '- '"
+        elif frame.again:
+            return
+        self._note(start, "duplicate-key", f"'{text}' is given twice", hint)
 
     def _put(self, value: object, start: int, offset: int = 0) -> None:
         frame = self.frame
@@ -399,7 +460,8 @@ class Reader:
     def _alias(self, event: ParserEvent) -> None:
         start = event.start_mark.index
         word = self.source[start : event.end_mark.index]
-        self._note(start, "alias", ALIAS, advice(self.whole(start)))
+        known = event.anchor in self.anchors
+        self._note(start, "alias", ALIAS, WRITE_OUT if known else advice(self.whole(start)))
         if self.frame.at_key:
             self._key(word, start, plain=False)
         else:
@@ -407,7 +469,9 @@ class Reader:
 
     def _refuse(self, event: ParserEvent, start: int) -> None:
         if event.anchor:
-            self._note(start, "anchor", ANCHOR, advice(self.whole(start)))
+            self.anchors.add(event.anchor)
+            one = isinstance(event, yaml.ScalarEvent)
+            self._note(start, "anchor", ANCHOR, advice(self.whole(start)) if one else WRITE_OUT)
         if event.tag:
             self._note(start, "tag", TAG, advice(self.whole(start)))
 

@@ -131,7 +131,7 @@ def rules(tmp_path: Path) -> Path:
 def test_check_says_that_rules_are_good_and_ends_with_0(rules: Path) -> None:
     assert works("check", rules) == "1 rule in 1 file is good\n"
     (rules / "b.yaml").write_text(rule().replace("id: r", "enabled: false\n  id: s"))
-    (rules / "c.yaml").write_text(rule().replace("id: r", "id: t"))
+    (rules / "c.yaml").write_text(rule("{event: bye}").replace("id: r", "id: t"))
     assert works("check", rules) == "2 rules in 3 files are good, 1 disabled\n"
     assert works("check", rules / "a.yaml", rules / "c.yaml") == "2 rules in 2 files are good\n"
 
@@ -144,14 +144,76 @@ def test_messages_without_a_broker_are_warned_of(
     rules: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (rules / "a.yaml").write_text(rule(actions="[{mqtt: {topic: a}}]"))
-    result = pbxrules("check", rules)
-    assert (result.exit_code, result.stdout) == (0, "1 rule in 1 file is good\n")
-    assert result.stderr == (
-        "warning: rules have mqtt actions, and no broker is configured"
-        " (mqtt.url, or serve --mqtt URL)\n"
+    (rules / "b.yaml").write_text(
+        rule("{event: bye}", "[{mqtt: {topic: b}}]").replace("r\n", "s\n")
+    )
+    assert works("check", rules) == (
+        f"{rules}/a.yaml:2:7: warning: no-broker: mqtt actions fail, for no broker is configured"
+        " (say where it is: mqtt.url in the configuration, or serve --mqtt URL)\n"
+        "2 rules in 2 files are good, 1 warning\n"
     )
     monkeypatch.setenv("PBXRULES_MQTT_URL", "mqtt://127.0.0.1")
-    assert works("check", "--rules", rules) == "1 rule in 1 file is good\n"
+    assert works("check", "--rules", rules) == "2 rules in 2 files are good\n"
+
+
+FORMATTED = {
+    "json": [
+        {
+            "file": "a.yaml", "line": 3, "column": 14, "code": "unknown-field",
+            "severity": "error", "message": "no event has a field 'evnt'",
+            "hint": "did you mean 'event'?",
+        },
+        {
+            "file": "b.yml", "line": None, "column": None, "code": "wrong-suffix",
+            "severity": "error", "message": "rule files end in .yaml",
+            "hint": "rename it to b.yaml",
+        },
+    ],
+    "github": [
+        (
+            "::error file=a.yaml,line=3,col=14,title=unknown-field"
+            "::no event has a field 'evnt' (did you mean 'event'?)"
+        ),
+        (
+            "::error file=b.yml,title=wrong-suffix"
+            "::rule files end in .yaml (rename it to b.yaml)"
+        ),
+    ],
+}  # fmt: skip
+
+
+def test_check_prints_for_programs_and_for_github_too(
+    rules: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(rules)
+    (rules / "a.yaml").write_text(rule("{evnt: ring}"))
+    (rules / "b.yml").touch()
+    result = pbxrules("check", "--format", "json", "a.yaml", "b.yml")
+    assert (result.exit_code, result.stderr) == (1, "")
+    assert json.loads(result.stdout) == FORMATTED["json"]
+    result = pbxrules("check", "--format", "github", "a.yaml", "b.yml")
+    assert (result.exit_code, result.stderr) == (1, "")
+    assert result.stdout.splitlines() == FORMATTED["github"]
+
+
+def test_what_is_good_is_an_empty_array_and_warnings_change_no_exit_code(rules: Path) -> None:
+    assert json.loads(works("check", "--format", "json", rules)) == []
+    assert works("check", "--format", "github", rules) == "1 rule in 1 file is good\n"
+    (rules / "a.yaml").write_text("groups: {spare: [1]}\n" + rule())
+    (warning,) = json.loads(works("check", "--format", "json", rules))
+    assert (warning["code"], warning["severity"]) == ("unused-group", "warning")
+    assert works("check", "--format", "github", rules) == (
+        f"::warning file={rules}/a.yaml,line=1,col=10,title=unused-group"
+        "::no rule uses the group 'spare' (take it away)\n"
+        "1 rule in 1 file is good, 1 warning\n"
+    )
+
+
+def test_a_wrong_configuration_is_told_in_the_same_form(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text("listn: h:1\n")
+    result = pbxrules("check", "--config", tmp_path / "c.yaml", "--format", "json")
+    assert (result.exit_code, result.stderr) == (2, "")
+    assert [problem["code"] for problem in json.loads(result.stdout)] == ["unknown-key"]
 
 
 def test_check_skips_tests_with_a_word(rules: Path) -> None:
@@ -189,6 +251,16 @@ def test_check_of_what_can_not_be_read_ends_with_2(rules: Path) -> None:
     assert result.exit_code == 2, "what is wrong elsewhere is told too"
     assert "b.yaml:1:1: unreadable" in result.stdout
     assert "c.yaml:3:14: unknown-field" in result.stdout
+
+
+def test_a_group_of_a_file_that_is_not_read_is_not_unknown(rules: Path) -> None:
+    (rules / "a.yaml").write_text(rule("{caller: {in: family}}"))
+    (rules / "groups.yml").write_text("groups: {family: [1]}\n")
+    result = pbxrules("check", rules)
+    assert result.exit_code == 1
+    assert result.stdout == (
+        f"{rules}/groups.yml: wrong-suffix: rule files end in .yaml (rename it to groups.yaml)\n"
+    )
 
 
 def test_check_without_paths_takes_the_rules_of_the_configuration(rules: Path) -> None:
@@ -518,9 +590,13 @@ def following(folder: Path, log: Path, *args: str) -> Iterator[Callable[[int], l
     command = [PBXRULES, "events", "--follow", "--json", "--state", str(folder), *args]
     with Child(command, log) as child:
 
+        def whole() -> list[str]:
+            # What is written at once is seen page by page: a line may end at 4,096 bytes.
+            return child.text.split("\n")[:-1]
+
         def lines(count: int) -> list[Any]:
             printed = wait_until(
-                lambda: found if len(found := child.text.splitlines()) >= count else [],
+                lambda: found if len(found := whole()) >= count else [],
                 f"{count} lines, after {child.text!r}",
             )
             return [json.loads(line) for line in printed]

@@ -319,7 +319,9 @@ WANTED_URL = (
             id="keys of the broker",
         ),
         pytest.param(
-            "listen: 8080\n", ["1:9: wrong-type: 8080 is not text or a list"], id="a port"
+            "listen: 8080\n",
+            ['1:9: wrong-type: 8080 is not HOST:PORT (such as "0.0.0.0:8080")'],
+            id="a port",
         ),
         pytest.param(
             "listen: [h:1, h]\n", ["1:15: wrong-value: 'h' is not HOST:PORT"], id="no port"
@@ -378,7 +380,7 @@ WANTED_URL = (
         pytest.param(
             "mqtt: {keepalive: 30}\n",
             [
-                "1:19: wrong-type: 30 is not a whole number and one of ms, s, m, h, d, such as 30s",
+                "1:19: wrong-type: 30 is not a duration such as 30s (write 30s)",
             ],
             id="a span without its unit",
         ),
@@ -391,7 +393,10 @@ WANTED_URL = (
                 ),
                 "1:29: wrong-value: this mapping is empty",
                 "1:36: wrong-value: this value has more keys than 1",
-                "1:59: unknown-key: 'vault' is no key of a secret",
+                (
+                    "1:59: unknown-key: 'vault' is no key of a secret"
+                    " (there are file, env, credential)"
+                ),
             ],
             id="secrets",
         ),
@@ -417,7 +422,7 @@ WANTED_URL = (
             [
                 (
                     "1:8: empty-value: 'listen' has no value"
-                    ' (write what is meant, if nothing then "" or null)'
+                    ' (write what is meant; an empty text is "")'
                 ),
                 (
                     "2:8: alias: '*' without quotes begins an alias in YAML, and none are read here"

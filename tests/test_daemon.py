@@ -25,6 +25,7 @@ import pytest
 from pbxrules import control, sending
 from pbxrules.app import App
 from pbxrules.config import Config
+from pbxrules.loading import Snapshot
 from tests.processes import (
     HOST,
     PBXRULES,
@@ -307,6 +308,27 @@ def test_the_reload_command_says_what_came_of_it(tmp_path: Path) -> None:
     assert again.stderr == partly.stderr, "until it is restarted"
 
 
+DOUBTFUL = """\
+groups: {spare: [1]}
+rules:
+  - {id: r, triggers: any, expires: never, actions: [{log: hi}]}
+"""
+
+
+def test_what_is_doubtful_about_rules_is_logged_once_at_the_start_and_at_a_reload(
+    tmp_path: Path,
+) -> None:
+    home = Home(tmp_path, DOUBTFUL)
+    warning = f"{home.rules}:1:10: warning: unused-group: no rule uses the group 'spare'"
+    with home.serving() as daemon:
+        daemon.ring()
+        daemon.ring()
+        assert [e["problem"] for e in daemon.entries("doubtful")] == [f"{warning} (take it away)"]
+        done = home.command("reload")
+        assert (done.returncode, done.stderr) == (0, f"{warning} (take it away)\n")
+        assert len(daemon.entries("doubtful")) == 2
+
+
 def test_promise_5_a_reload_that_breaks_changes_nothing_and_says_so(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -314,7 +336,7 @@ def test_promise_5_a_reload_that_breaks_changes_nothing_and_says_so(
         raise ZeroDivisionError
 
     async def main() -> Mapping[str, Any]:
-        return await App(cast("Config", None), broken).reload()
+        return await App(cast("Config", None), broken, cast("Snapshot", None)).reload()
 
     told = asyncio.run(main())
     assert told == {"reloaded": False, "problems": ["a defect: ZeroDivisionError()"]}
@@ -347,7 +369,7 @@ rules:
     triggers: {{event: ring}}
     actions: [{{shell: "touch {tmp_path}/began; sleep 1"}}]
   - id: long
-    triggers: {{event: ring}}
+    triggers: {{event: [ring, alert]}}
     actions:
       - shell: "[ -e {tmp_path}/again ] || {{ touch {tmp_path}/again; sleep 60; }}"
         timeout: 2m

@@ -15,8 +15,9 @@ from pbxrules.yamlsource import read
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
-INSTALL = (ROOT / "docs" / "install.md").read_text("utf-8")
-TEXTS = {"README.md": README, "docs/install.md": INSTALL}
+TEXTS = {"README.md": README} | {
+    f"docs/{path.name}": path.read_text("utf-8") for path in sorted((ROOT / "docs").glob("*.md"))
+}
 
 
 def blocks(text: str, language: str) -> list[str]:

@@ -1,5 +1,6 @@
 """Rules and schemas from disk."""
 
+import gc
 import json
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from pbxrules.loading import MAX_BYTES, Snapshot
 from pbxrules.model import Moment, Program, Run
 from pbxrules.store import LoadedRun
 from tests.rulefiles import LANGUAGE, decided, event, rule
+from tests.test_rules import EVERY_KEY
 
 NOW = Moment(boot="b", uptime_s=1.0, wall_s=2.0)
 
@@ -34,6 +36,39 @@ def test_all_yaml_of_a_folder_is_one_rule_set_in_the_order_of_names(tmp_path: Pa
     (tmp_path / "deeper").mkdir()
     (tmp_path / "deeper" / "g.yaml").write_text(rule())
     assert [each.id for each in load(tmp_path).ruleset.rules] == ["a", "b"]
+
+
+def test_what_is_loaded_is_freed_without_the_garbage_collector(tmp_path: Path) -> None:
+    """A reload freezes what it loads, so cycles in it would stay for ever."""
+    (tmp_path / "a.yaml").write_text(EVERY_KEY)
+    load(tmp_path)  # what is made once and kept
+    gc.collect()
+    gc.disable()
+    try:
+        loaded = load(tmp_path)
+        assert decided(loaded.ruleset, event()) is not None
+        assert loaded.program_digest(loaded.ruleset.rules[0])
+        gc.collect()
+        del loaded
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
+
+
+def test_the_garbage_collector_is_as_it_was_after_loading(tmp_path: Path) -> None:
+    before = gc.get_threshold()
+    (tmp_path / "a.yaml").write_text(rule())
+    load(tmp_path)
+    assert gc.get_threshold() == before
+    (tmp_path / "b.yaml").write_text("rulse: []")
+    told(lambda: load(tmp_path), tmp_path)
+    assert gc.get_threshold() == before
+
+
+def test_what_is_let_go_is_gone() -> None:
+    held = [object(), object()]
+    loading.let_go(held)
+    assert held == []
 
 
 def test_a_folder_without_rules_is_a_rule_set_without_rules(tmp_path: Path) -> None:

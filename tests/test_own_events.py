@@ -113,5 +113,5 @@ def test_a_rule_that_misspells_its_members_is_told_where(tmp_path: Path) -> None
         app.load_snapshot(told)
     assert [str(problem).rpartition("/")[2] for problem in caught.value.problems] == [
         "fax.yaml:4:28: unknown-member: 'payload' has no 'pagse' (did you mean 'pages'?)",
-        "fax.yaml:8:18: unknown-member: 'payload' has no 'sendr' (did you mean 'sender'?)",
+        "fax.yaml:8:34: unknown-member: 'payload' has no 'sendr' (did you mean 'sender'?)",
     ]

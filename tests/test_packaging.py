@@ -1,5 +1,6 @@
 """What is built from a checkout, and the versions it is installed with."""
 
+import json
 import re
 import subprocess
 import sys
@@ -65,8 +66,9 @@ def test_the_sdist_holds_what_its_tests_need(built: Path) -> None:
         held = {name.partition("/")[2] for name in archive.getnames()}
     expected = {"LICENSE", "Makefile", "README.md", "constraints.txt", "pyproject.toml"}
     expected |= tracked("tests/**/*.py") | tracked("schemas/**/*.json") | tracked("scripts/*")
+    expected |= tracked("tests/editor/*")
     assert expected <= held
-    assert not [name for name in held if name.startswith((".venv", ".bench"))]
+    assert not [name for name in held if name.startswith((".venv", ".node", ".bench"))]
 
 
 @pytest.mark.parametrize("wanted", DIRECT, ids=str)
@@ -95,3 +97,13 @@ def test_all_that_is_installed_for_development_is_pinned() -> None:
             seen |= new
     installed.pop(PROJECT["name"], None)  # an extra that includes another
     assert installed.items() <= PINS.items()
+
+
+def test_the_language_server_is_pinned_by_digests_and_by_no_registrys_name() -> None:
+    folder = ROOT / "tests" / "editor"
+    wanted = json.loads((folder / "package.json").read_text("utf-8"))["dependencies"]
+    packages = json.loads((folder / "package-lock.json").read_text("utf-8"))["packages"]
+    assert packages.pop("")["dependencies"] == wanted
+    assert {name: packages[f"node_modules/{name}"]["version"] for name in wanted} == wanted
+    assert all(package["integrity"].startswith("sha512-") for package in packages.values())
+    assert not [name for name, package in packages.items() if "resolved" in package]

@@ -109,7 +109,7 @@ ANCHOR = "'&' without quotes begins an anchor in YAML, and none are read here"
 TAG = "'!' without quotes begins a tag in YAML, and none are read here"
 TEMPLATE = "YAML takes '{' without quotes for the beginning of a mapping"
 COLON = "a second ': ' stands in a value without quotes"
-EMPTY = 'write what is meant, if nothing then "" or null'
+EMPTY = 'write what is meant; an empty text is ""'
 COLUMNS = "keys of one mapping, and entries of one list, begin in the same column"
 MISFIT = f"yaml-syntax: this does not fit under the lines before it ({COLUMNS}"
 
@@ -131,6 +131,18 @@ def cannot(char: str) -> str:
             ["4:1: duplicate-key: 'a' is given twice (first in line 1)"],
             {"a": 1, "b": 2},
             id="a key given twice; the first stays",
+        ),
+        pytest.param(
+            "- a: 1\n  b: 2\n  a: 3\n  b: 4\n- b: 1\n  b: 2\n",
+            [
+                (
+                    "3:3: duplicate-key: 'a' is given twice"
+                    " (first in line 1; an entry of a list begins with '- ')"
+                ),
+                "6:3: duplicate-key: 'b' is given twice (first in line 5)",
+            ],
+            [{"a": 1, "b": 2}, {"b": 1}],
+            id="a list's entry without its dash is told once",
         ),
         pytest.param(
             "{a: 1, a: 2}",
@@ -177,6 +189,15 @@ def cannot(char: str) -> str:
             [f'1:4: anchor: {ANCHOR} (write "&lamp 1")', f'2:4: anchor: {ANCHOR} (write "&")'],
             {"a": 1, "b": "&"},
             id="an anchor",
+        ),
+        pytest.param(
+            "a: &lamp {b: 1}\nc: *lamp\n",
+            [
+                f"1:4: anchor: {ANCHOR} (write the value out at each place)",
+                f"2:4: alias: {ALIAS} (write the value out at each place)",
+            ],
+            {"a": {"b": 1}, "c": "*lamp"},
+            id="an anchor of a mapping, and its alias",
         ),
         pytest.param(
             "a: !secret x\nb: !<\n",
@@ -235,12 +256,23 @@ def cannot(char: str) -> str:
             "{event: ring,extension:101}",
             [
                 (
-                    "1:27: empty-value: 'extension:101' has no value "
+                    "1:14: empty-value: 'extension:101' has no value "
                     "(write 'extension: 101', with a space after the colon)"
                 )
             ],
             {"event": "ring", "extension:101": None},
             id="no space after the colon",
+        ),
+        pytest.param(
+            "{payload: {caller}}",
+            [
+                (
+                    "1:12: empty-value: 'caller' has no value"
+                    " (write 'caller: …', or \"{{ caller }}\" for a template)"
+                )
+            ],
+            {"payload": {"caller": None}},
+            id="a template of single braces",
         ),
         pytest.param(
             "? \n: 1\n",
@@ -299,6 +331,17 @@ def cannot(char: str) -> str:
             id="a second colon",
         ),
         pytest.param(
+            "{event: ring extension: 101, d: 1}",
+            [
+                (
+                    f"1:23: yaml-syntax: {COLON} (write ',' before 'extension';"
+                    ' for one text write "ring extension: 101")'
+                )
+            ],
+            {"event": "ring extension: 101", "d": 1},
+            id="a comma that is missing before a key",
+        ),
+        pytest.param(
             "{a: b: c, d: 1}",
             [f'1:6: yaml-syntax: {COLON} (write "b: c")'],
             {"a": "b: c", "d": 1},
@@ -326,6 +369,15 @@ def cannot(char: str) -> str:
             ["1:8: yaml-syntax: text stands behind a value's end (write \"'x' y\")"],
             {"a": "'x' y", "b": 1},
             id="text behind quotes",
+        ),
+        pytest.param(
+            'a: \'it\'s x\'\nb: "x "y""\nc: 1\n',
+            [
+                "1:8: yaml-syntax: text stands behind a value's end (write \"it's x\")",
+                "2:8: yaml-syntax: text stands behind a value's end (write 'x \"y\"')",
+            ],
+            {"a": "'it's x'", "b": '"x "y""', "c": 1},
+            id="a quote inside quotes of its own kind",
         ),
         pytest.param(
             "a: |x\nb: 1\n",
@@ -445,8 +497,25 @@ def test_problem_read_past(text: str, expected: list[str], value: object) -> Non
         pytest.param("- a\nb: c\n", [f"2:1: {MISFIT})"], id="a key beside a list"),
         pytest.param(
             "a: 1\nextension:101\nb: 2\n",
+            [
+                "2:1: yaml-syntax: a space is missing after the colon (write 'extension: 101')",
+            ],
+            id="a line without a space after its colon",
+        ),
+        pytest.param(
+            "a: 1\nextension\nb: 2\n",
             ["2:1: yaml-syntax: a line without a key (write 'key: value')"],
             id="a line without a key",
+        ),
+        pytest.param(
+            "- a: |\n  text\n",
+            ["2:3: yaml-syntax: the text behind '|' is not indented (begin it further right)"],
+            id="a text that stands under its key's first letter",
+        ),
+        pytest.param(
+            "a: [1, 2}\n",
+            ["1:9: yaml-syntax: ']' is missing before '}' (write ']')"],
+            id="a bracket closed by another kind",
         ),
         pytest.param(
             "a: 1\n--- \nb: *1\n",
@@ -723,3 +792,50 @@ def test_any_text(loader: type, text: str) -> None:
     for where in wheres:
         # A Windows line end counts as two characters behind its line.
         assert 1 <= where.column <= len(lines[where.line - 1]) + 2
+
+
+END = st.sampled_from(["\n", "\r\n"])
+PRINTED = st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1, max_size=20)
+
+
+@given(lines=st.lists(PRINTED, min_size=1, max_size=4), at=st.integers(0, 200), end=END)
+def test_a_character_of_a_text_behind_a_bar_has_its_place(
+    lines: list[str], at: int, end: str
+) -> None:
+    block = "".join(f"    {line}{end}" for line in lines)
+    document = read(f"a:{end}  b: |{end}{block}c: 1{end}", file="rules.yaml")
+    value = document.value["a"]["b"]
+    offset = at % len(value)
+    row = value.count("\n", 0, offset)
+    column = offset - (value.rfind("\n", 0, offset) + 1)
+    where = document.place_within(("a", "b"), offset)
+    if value[offset] != "\n" or end == "\n":
+        assert (where.line, where.column) == (3 + row, 5 + column)
+
+
+@given(text=PRINTED, at=st.integers(0, 30), quote=st.sampled_from(["", "'", '"']))
+def test_a_character_of_a_text_in_one_line_has_its_place(text: str, at: int, quote: str) -> None:
+    document = read(f"- a\n- {quote}{text}{quote}\n", file="rules.yaml")
+    if document.problems or document.value[1:] != [text]:
+        return  # YAML took a sign of it for its own
+    offset = at % len(text)
+    where = document.place_within((1,), offset)
+    assert (where.line, where.column) == (2, 3 + len(quote) + offset)
+
+
+@pytest.mark.parametrize(
+    ("text", "offset", "place"),
+    [
+        pytest.param("'it''s {{ x }}'", 8, "1:3", id="behind an escaped quote"),
+        pytest.param('"a\\tb {{ x }}"', 7, "1:3", id="behind an escape"),
+        pytest.param(">\n  a\n  b\n", 2, "1:3", id="in folded lines"),
+        pytest.param("a\n  b", 2, "1:3", id="in plain text over two lines"),
+        pytest.param("101", 1, "1:3", id="in a number"),
+        pytest.param("'abc'", 9, "1:3", id="beyond its end"),
+    ],
+)
+def test_where_a_characters_place_is_not_known_it_is_that_of_the_text(
+    text: str, offset: int, place: str
+) -> None:
+    document = read(f"- {text}\n", file="rules.yaml")
+    assert str(document.place_within((0,), offset)) == f"rules.yaml:{place}"

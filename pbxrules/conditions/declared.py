@@ -1,6 +1,6 @@
 """What files declare beside their rules, for conditions to name: groups, times, state."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -23,6 +23,13 @@ class Declared:
     """None as of times."""
     written: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """The JSON of each that is good, by kind and name."""
+    unread: Collection[str] = ()
+    """Kinds of which not all could be read: ``state``."""
+
+    @property
+    def names_of_state(self) -> Iterable[str] | None:
+        """What templates may name of it; None: nobody says what there is."""
+        return None if "state" in self.unread else self.state
 
 
 @dataclass(slots=True, kw_only=True)

@@ -12,12 +12,14 @@ from pbxrules.conditions import logic, template
 from pbxrules.conditions.declared import Declared, Noted, Used
 from pbxrules.conditions.fields import FieldTestError, OfField, field_test
 from pbxrules.errors import Fault, did_you_mean
-from pbxrules.language import CONDITION_HINTS, Language, duration_s
+from pbxrules.language import CONDITION_HINTS, EVENT_HINTS, Language, duration_s
 from pbxrules.members import Members, joined
+from pbxrules.misplaced import COLUMN
 from pbxrules.model import NOTHING, Condition, Count, FieldTest, Trigger
 from pbxrules.schema import Path, shown
 from pbxrules.template import Names, UnknownMember, unknown_member
 
+SOME_FIELDS = "such as event, extension, caller, callee, direction, trunk"
 Kind = Callable[[Any, Path, "Reader"], Iterator[Condition]]
 """Reads what stands behind a word of a condition; gives nothing where that is wrong."""
 
@@ -80,7 +82,7 @@ class Reader:
             self._names = self.language.names(
                 self.variables,
                 payload=self.payload,
-                state=self.declared.state,
+                state=self.declared.names_of_state,
                 elsewhere=self.elsewhere,
             )
         return self._names
@@ -236,12 +238,17 @@ class Reader:
             hint = f"say state: {{{name}: …}}"
         elif elsewhere and where:
             hint = f"it stands under '{elsewhere[0]}s'"
+        elif where and name in self.language.operators:
+            hint = f"write it in a field's test, as in caller: {{{name}: …}}"
+        elif where and name in self.language.rule_keys:
+            hint = COLUMN.format("actions" if control else f"{where}s")
         elif where == "condition" and name in CONDITION_HINTS:
             hint = CONDITION_HINTS[name]
         elif first in hints:
             hint = f"say '{hints[first]}'"
         else:
-            hint = did_you_mean(name, [*fields, *words.get(where, ()), *also])
+            known = [*fields, *words.get(where, ()), *also]
+            hint = did_you_mean(name, known) or SOME_FIELDS
         message = f"no event has a field '{name}'"
         return Fault(path, "unknown-field", message, hint, at_key=True)
 
@@ -277,7 +284,9 @@ def _test_faults(name: str, wanted: Any, path: Path, language: Language) -> Iter
 def _event_faults(wanted: Any, path: Path, language: Language) -> Iterator[Fault]:
     """An event that nothing sends."""
     if wanted not in language.events:
-        hint = did_you_mean(wanted, language.events) or f"one of {', '.join(language.events)}"
+        said = EVENT_HINTS.get(wanted.lower().replace(" ", "_").replace("-", "_"))
+        near = f"say '{said}'" if said else did_you_mean(wanted, language.events)
+        hint = near or f"one of {', '.join(language.events)}"
         yield Fault(path, "unknown-event", f"no report is the event {shown(wanted)}", hint)
 
 

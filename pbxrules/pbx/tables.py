@@ -11,7 +11,7 @@ FIELDS: Mapping[str, str] = MappingProxyType(
     {
         "event": "what happened, in our word: ring, alert, answer, …",
         "action": "the PBX's own word for it: RING, ALERT, …",
-        "direction": "internal, inbound or outbound; absent for an alert by an extension",
+        "direction": "the call's way: internal, inbound, outbound; an extension's alert has none",
         "caller": "who calls",
         "callee": "who is called",
         "dialled": "the number called from outside, as the report gives it",

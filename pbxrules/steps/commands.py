@@ -35,7 +35,9 @@ def command_faults(
     program = words[place]
     if program is None:
         message = "a template of the event can't say which program runs"
-        yield Fault((*path, "shell", place), "program-template", message, "write its name")
+        apart = "write each argument as an entry of its own"
+        hint = apart if " " in written[place].partition("{{")[0] else "write its name"
+        yield Fault((*path, "shell", place), "program-template", message, hint)
     elif any(basename(word) in SHELLS for word in program.split()):
         code = _code_place(words, place + 1)
         if code is None or words[code] is None:

@@ -222,7 +222,7 @@ class Steps:
             self._names = self.language.names(
                 reader.variables,
                 payload=reader.payload,
-                state=reader.declared.state,
+                state=reader.declared.names_of_state,
                 results=self.results,
                 elsewhere=self._elsewhere,
                 withheld=self._withheld,

@@ -69,9 +69,10 @@ def _member(compiler: Compiler, node: nodes.Expr, of: nodes.Expr, key: str) -> E
             compiler.refer(way[0], *way[1])
         value = compiler.compiled(of)
         return lambda scope: member(value(scope), key, absent)
-    compiler.refer(of, key)
     if of.name == "secret" and compiler.context is Context.CONDITION:
         compiler.refuse(of, "a condition is given no secrets", "actions are", word="secret")
+        return nothing
+    compiler.refer(of, key)
     root = _MAPS.get(of.name)
     if root is not None:
         return lambda scope: root(scope).get(key, absent)

@@ -78,11 +78,10 @@ class Names:
                 line=reference.line,
             )
         elif name not in self.members and known is _UNKNOWN:
-            near = did_you_mean(name, {*self.fields, *self.members, "fields", "payload"})
             yield Finding(
                 code="unknown-name",
                 message=f"'{name}' is no name that templates know",
-                hint=near or f"a text stands in quotes: '{name}'",
+                hint=self._instead(name),
                 word=name,
                 line=reference.line,
             )
@@ -96,10 +95,19 @@ class Names:
             hint = "its action uses a secret, which the answer may repeat"
         else:
             message = f"'{name}' has no '{member}'"
-            hint = did_you_mean(member, known) or DECLARED.get(name) or _only(name, known)
+            hint = did_you_mean(member, known) or MEMBERS.get(name) or _only(name, known)
         return Finding(
             code="unknown-name", message=message, hint=hint, word=member, line=reference.line
         )
+
+    def _instead(self, name: str) -> str:
+        """What to write for *name*, which nothing has."""
+        if name in OTHER_NAMES:
+            return OTHER_NAMES[name]
+        if name in (self.members.get("vars") or ()):
+            return f"write vars.{name}"
+        known = {*self.fields, *self.members, "fields", "payload"}
+        return did_you_mean(name, known) or f"a text stands in quotes: '{name}'"
 
     def _wrong_in_payload(self, reference: Reference) -> Iterator[Finding]:
         unknown = unknown_member(self.payload, reference.path)
@@ -161,11 +169,45 @@ CALL: Final[Mapping[str, str]] = {
 }
 """The members of ``call``: a table from which the docs are made."""
 
-DECLARED = {
+NAMED = {
+    "fields": ("All fields of the event, as one map.", "{{ fields }}"),
+    "payload": ("The report as it was sent.", "{{ payload.inbound.trunk }}"),
+    "call": (
+        "The call that the event belongs to, as far as it is known by then.",
+        "{{ call.answered }}",
+    ),
+    "state": ("What the rule set remembers, see `state` of a file.", "{{ state.guard }}"),
+    "vars": ("The variables of the rule and of the configuration.", "{{ vars.lamps[extension] }}"),
+    "secret": ("The secrets of the configuration; in actions alone.", "{{ secret.ntfy }}"),
+    "rule": ("The rule: its `id`.", "{{ rule.id }}"),
+    "trigger": ("The trigger that fits: its `id`, else its place from 1.", "{{ trigger.id }}"),
+    "now": ("The moment, by the wall clock of the configured zone.", "{{ now.hour }}"),
+    "outcome": (
+        "How the run ended: done, failed, expired, stopped or restarted; in `finally` alone.",
+        "{{ outcome }}",
+    ),
+}
+"""What a template may name beside the event's fields, with an example; for the docs."""
+
+MEMBERS = {
     "secret": "declare it under 'secrets:' in the configuration",
     "state": "declare it under 'state:'",
+    "trigger": "it has id; what the report tells stands by itself, as {{ caller }}",
 }
 """What to do where a name has no such member."""
+
+OTHER_NAMES = {
+    "value_json": "write 'payload', which is the report as sent",
+    "value": "write 'payload', which is the report as sent",
+    "event_data": "write 'fields', or a field by itself, as {{ caller }}",
+    "data": "write 'fields', or a field by itself, as {{ caller }}",
+    "this": "write 'rule.id'",
+    "env": "in a shell text write $NAME; in templates declare a variable or a secret",
+    "from": "write 'caller'", "number": "write 'caller'", "caller_id": "write 'caller'",
+    "to": "write 'callee'", "exten": "write 'extension'", "ext": "write 'extension'",
+    "null": "write 'none'",
+}  # fmt: skip
+"""What to write for words of other systems."""
 
 
 def _only(name: str, known: Iterable[str]) -> str:

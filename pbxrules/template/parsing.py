@@ -142,6 +142,7 @@ _CURES: Final[Mapping[str, str]] = {
     "'&'": "write 'and'",
     "got '|'": "write 'or'",
     "'!'": "write 'not', or '!=' to compare",
+    "unexpected '}'": "a template ends with '}}'",
     "'?'": "write 'a if test else b'",
     "'$'": "names stand by themselves: {{ caller }}",
     "end of template": "each '{{' needs its '}}'; '{{' itself is {{ '{{' }}",

@@ -31,7 +31,9 @@ class TemplateProblem:
 
 def template_fault(problem: TemplateProblem, path: Path) -> Fault:
     """*problem* as one of the file in which the template stands at *path*."""
-    return Fault((*path, *problem.path), problem.code, problem.message, problem.hint)
+    return Fault(
+        (*path, *problem.path), problem.code, problem.message, problem.hint, offset=problem.offset
+    )
 
 
 class TemplateError(Exception):
