@@ -17,6 +17,8 @@ ACTIONS = "actions stand under 'actions'"
 FIELDS = "fields stand under 'triggers'"
 STANDS = {ACTIONS: "actions", FIELDS: "triggers"}
 """The key that is not missing as well: what belongs to it stands beside it."""
+GUESSES = ("did you mean", "there are")
+"""How hints begin that say less than where a key belongs."""
 COLUMN = "keys of the rule begin in the column of '{}'"
 
 
@@ -77,9 +79,12 @@ def _alike(told: tuple[Mismatch, bool]) -> tuple[Path, str, str, bool]:
 
 def _placed(one: Mismatch, value: Any, known: Places) -> tuple[Mismatch, bool]:
     """*one*, and whether its key belongs elsewhere, which its hint then says."""
-    if one.code != "unknown-key" or one.key is None or one.hint.startswith("say "):
+    if one.code != "unknown-key" or one.key is None:
         return one, False
-    hint = _hint(one.key, one.kind, _at(value, one.path), known)
+    around = _at(value, one.path)
+    inside = _hint_inside(one.key, around, known) if one.kind == "an action" else ""
+    guessed = not one.hint or one.hint.startswith(GUESSES)
+    hint = inside or (_hint(one.key, one.kind, known) if guessed else "")
     if hint:
         return replace(one, hint=hint), True
     if one.kind == "an action" and not one.hint:
@@ -93,9 +98,9 @@ def _at(value: Any, path: Path) -> Any:
     return value
 
 
-def _hint(key: str, kind: str, around: Mapping[str, Any], known: Places) -> str:
+def _hint(key: str, kind: str, known: Places) -> str:
     if kind == "an action":
-        return _hint_in_action(key, around, known)
+        return COLUMN.format("actions") if key in known.rule else ""
     verb = kind.removeprefix("an ").removeprefix("a ").removesuffix(" action")
     if verb in known.verbs:
         return f"write beside '{verb}', not in it" if key in known.beside[verb] else ""
@@ -116,12 +121,13 @@ _ELSEWHERE: Mapping[str, Sequence[tuple[str, str]]] = {
 """What a key may have been meant for instead, by what has it: the keys of what, and what to do."""
 
 
-def _hint_in_action(key: str, around: Mapping[str, Any], known: Places) -> str:
+def _hint_inside(key: str, around: Mapping[str, Any], known: Places) -> str:
+    """That *key* belongs in the verb that stands in the action *around* it."""
     for verb, arguments in known.verbs.items():
         if verb in around and key in arguments:
             right = ", further to the right" if around[verb] is None else ""
             return f"write in '{verb}', not beside it{right}"
-    return COLUMN.format("actions") if key in known.rule else ""
+    return ""
 
 
 def emptied(found: Sequence[Mismatch], value: Any, known: Places) -> set[Path]:

@@ -5,7 +5,7 @@ same call.  All times are halves of a second, which floats have exactly.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from hypothesis import strategies as st

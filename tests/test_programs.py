@@ -684,11 +684,11 @@ MISTAKES: list[tuple[str, str, list[str], str]] = [
      " {script: {name: any, with: {a: [{b: '{% x %}'}]}}}]"), "", [
         ("4:22: missing-variable: the script 'blink' names 'vars.lamp', and is not given it"
          " (with: {lamp: …})"),
-        ("4:68: unknown-variable: the script 'blink' names no 'vars.lmap'"
+        ("4:68: unused-variable: the script 'blink' names no 'vars.lmap'"
          " (did you mean 'lamp'?)"),
         ("4:116: script-template: values for a script hold no templates"
          " (its own templates see the event: write {{ caller }} there)"),
-        "4:132: unknown-variable: the script 'blink' names no 'vars.more' (take it away)",
+        "4:132: unused-variable: the script 'blink' names no 'vars.more' (take it away)",
         ("4:175: script-template: values for a script hold no templates"
          " (its own templates see the event: write {{ caller }} there)"),
     ], "what a script is given"),

@@ -1,6 +1,6 @@
 """What the language promises, sentence by sentence: the engine on a virtual clock."""
 
-from pbxrules.model import Done, GiveUp, Outcome, TryAgain
+from pbxrules.model import Done, GiveUp, TryAgain
 from tests.virtual import House
 
 NO = GiveUp(reason="refused")

@@ -131,7 +131,7 @@ class Source:
             elif key not in script.variables and not script.names_any:
                 hint = did_you_mean(key, missing) or "take it away"
                 message = f"the script '{name}' names no 'vars.{key}'"
-                self._fault((*at, key), "unknown-variable", message, hint, at_key=True)
+                self._fault((*at, key), "unused-variable", message, hint, at_key=True)
         for key in missing:
             if key in meant:  # it is told as the misspelt one
                 continue
