@@ -590,8 +590,10 @@ class Reference:
             return False
         same = step.get("same", "call")
         if same == "call":
-            return report.sure and report.subject is not None and (
-                report.subject == run.report.subject
+            return (
+                report.sure
+                and report.subject is not None
+                and (report.subject == run.report.subject)
             )
         return same == "none" or all(
             report.fields.get(name) == run.report.fields.get(name) for name in listed(same)
