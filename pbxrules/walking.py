@@ -267,7 +267,7 @@ class _Walk:
 
     def _stop(self, node: Node, stop: Stop) -> None:
         try:
-            why = str(stop.why.render(self._scope(None)))
+            why = str(stop.why.render(self._scope(stop.vars)))
         except RenderError as exc:
             why = f"its reason can't be filled in: {exc}"
         self.run = note(self.run.changed(position=node.path, attempt=0), "stop", "done", why)
