@@ -554,7 +554,7 @@ def test_a_parallel_begins_each_of_its_actions_as_a_run_of_its_own() -> None:
     ]
     ids = [whole.run.id for whole in journey.branches]
     assert len({*ids, journey.run.id}) == 4
-    assert all(id_ > EVENT_ID * 1_000_000 + FIRST_BRANCH for id_ in ids)
+    assert all(id_ >= EVENT_ID * 1_000_000 + FIRST_BRANCH for id_ in ids)
     assert {whole.run.parent for whole in journey.branches} == {journey.run.id}
 
 
@@ -643,6 +643,14 @@ def test_a_parallel_in_a_repeat_begins_anew_in_each_round() -> None:
             journey.settle(branch=branch)
     assert journey.rests == "log at actions/1"
     assert len(journey.tried) == 4
+
+
+def test_promise_9_rounds_of_a_parallel_use_the_same_few_ids_again() -> None:
+    journey = Journey("[{repeat: {count: 50, do: [{parallel: [{log: a}, {log: b}]}]}}]")
+    while not journey.run.ended:
+        for branch in (1, 0):
+            journey.settle(branch=branch)
+    assert len(journey.wholes) <= 1 + 2 * 2
 
 
 def test_branches_of_two_runs_of_one_event_have_ids_of_their_own() -> None:
