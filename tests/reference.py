@@ -342,6 +342,8 @@ class Reference:
                 (match for match in reversed(self.counted) if match.what == what),
             )
         ]
+        # What was too old once stays so, whatever the clocks say later.
+        self.counted = [m for m in self.counted if m.what != what or m in before]
         of_calls = count.get("of", "calls") == "calls"
         again = of_calls and report.call and report.call in [match.call for match in before]
         anew = [*takewhile(lambda match: not match.fires, before)]
