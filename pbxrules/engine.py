@@ -90,9 +90,9 @@ def arrival(ruleset: RuleSet, memory: Memory, event: Event, event_id: int, now: 
     if not (ruleset.about_calls or memory.is_watched):
         return Arrival(event=event, id=event_id)
     assigned = assign(memory.calls, event, now)
-    if assigned.call is None:
+    if assigned is None:
         return Arrival(event=event, id=event_id)
-    call, told = assigned.call, assigned.change
+    call, told = assigned
     return Arrival(event=event, id=event_id, call=call.id, sure=call.sure, told=told)
 
 
@@ -156,23 +156,37 @@ def _first_missed(trigger: Trigger, event: Event) -> Miss | None:
 
 def _tell_runs(draft: Draft, arrival: Arrival) -> None:
     """Let the runs that watch for such an event know of it."""
-    event, sure = arrival.event, arrival.sure
+    event = arrival.event
     subject = subject_of(event, arrival.call)
     for run_id in draft.memory.watching(subject):
         whole = draft.whole(run_id)
         if whole is None:
             continue
-        same = sure and bool(subject) and subject == subject_of(whole.event, whole.run.call)
+        same = _surely_same(draft, whole, arrival, subject)
         waits = whole.run.verb == "for"
         if waits and same and _ends(event, whole.event, _until(draft, whole, subject)):
             runs.end(draft, run_id, f"{event.kind} came in time")
         else:
             arrive(draft, whole, arrival.id, event, sure=same)
-    if sure and subject:
+    if arrival.sure and subject:
         for rule, held in draft.memory.held.get(subject, {}).items():
             began = Event(fields=held.value["fields"], payload=NOTHING)
             if _ends(event, began, tuple(held.value["until"])):
                 draft.forget("held", rule, subject)
+
+
+def _surely_same(draft: Draft, whole: Whole, arrival: Arrival, subject: str) -> bool:
+    """Whether an event is of a run's call, or of its extension, without a doubt."""
+    if not subject or subject != subject_of(whole.event, whole.run.call):
+        return False
+    known = draft.call(arrival.call)
+    began_sure = known is None or whole.event.fields.get("call_id") not in known.doubtful
+    return (arrival.sure and began_sure) or bool(_ids(arrival.event) & _ids(whole.event))
+
+
+def _ids(event: Event) -> set[object]:
+    """The ids of a call that an event bears."""
+    return {event.fields[name] for name in ("call_id", "trunk_call_id") if name in event.fields}
 
 
 def _until(draft: Draft, whole: Whole, subject: str) -> tuple[str, ...]:
@@ -383,14 +397,14 @@ def _begin(draft: Draft, rule: Rule, whole: Whole) -> None:
         return
     run = whole.run
     late = run.expires_s
-    waits = run if late is None else replace(run, next_try=run.due.after(late))
+    waits = run if late is None else run.changed(next_try=run.due.after(late))
     draft.put(Whole(waits, whole.event, whole.program))
 
 
 def _drop(draft: Draft, whole: Whole, why: str) -> None:
     """Write down that a match had no room, as a run that has ended."""
     node = whole.program.nodes["actions/0"]
-    run = replace(whole.run, position=node.path, verb=getattr(node.deed, "verb", "lane"))
+    run = whole.run.changed(position=node.path, verb=getattr(node.deed, "verb", "lane"))
     ended = replace(note(run, run.verb, "dropped", why), position="", expires_s=None)
     draft.put(Whole(ended, whole.event, whole.program))
 

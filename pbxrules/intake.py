@@ -156,7 +156,8 @@ class Intake:
             last_seen=now,
         )
         self._resends.add(seen)
-        self._waiting[arrival.id] = _Waiting(seen, [reply], memory.apply(moves))
+        self._waiting[arrival.id] = _Waiting(seen, [reply], memory.undoing(moves))
+        memory.apply(moves)
         accepted = Accepted(
             id=arrival.id,
             event=event,

@@ -7,7 +7,7 @@ are ``Moves``: they are written, then applied; if they can't be written, nothing
 
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -129,6 +129,8 @@ class Memory:
 
     def watching(self, subject: str) -> Sequence[int]:
         """The runs that watch for an event of *subject*, the oldest first."""
+        if not self._watched:
+            return ()
         found = [*self._watched.get("", ()), *(self._watched.get(subject, ()) if subject else ())]
         return sorted(set(found))
 
@@ -148,25 +150,23 @@ class Memory:
 
     # --- changing ----------------------------------------------------------------------------
 
-    def apply(self, moves: Moves) -> Moves:
-        """Remember what is about to be written.
-
-        Returns what undoes it, if it can't be: of a decision only, whose runs are new or
-        remembered whole.
-        """
-        undo = self._undoing(moves)
+    def apply(self, moves: Moves) -> None:
+        """Remember what is about to be written."""
         for key in moves.forgotten:
             self._forget(key)
         for kept in moves.kept:
             self._keep(kept)
         if moves.call is not None:
-            # It may stay where all else is undone: the report, sent again, is of this call.
             self.calls.apply(moves.call)
         for whole in moves.runs:
             self._put(whole)
-        return undo
 
-    def _undoing(self, moves: Moves) -> Moves:
+    def undoing(self, moves: Moves) -> Moves:
+        """What takes a decision's moves out again, if they can't be written; not applied yet.
+
+        Its runs are new, or remembered whole.  What it told of calls may stay: the report,
+        sent again, is of the same one.
+        """
         keys = (*moves.forgotten, *(kept.key for kept in moves.kept))
         before = {key: self.value(key) for key in keys}
         return Moves(
@@ -191,7 +191,7 @@ class Memory:
         """A branch of this run was tried: its ``finally`` is owed."""
         whole = self.runs.get(run_id)
         if whole is not None and not whole.run.begun:
-            self.runs[run_id] = Whole(replace(whole.run, begun=True), whole.event, whole.program)
+            self.runs[run_id] = Whole(whole.run.changed(begun=True), whole.event, whole.program)
 
     def tell(self, topic: str, text: str | None) -> None:
         """Know the message of a topic that a name of the state is bound to."""
@@ -237,32 +237,37 @@ class Memory:
     def _put(self, whole: Whole) -> None:
         run = whole.run
         lane = run.rule, run.lane
-        subjects = watched(whole)
         before = self.runs.pop(run.id, None)
-        for subject in () if before is None else watched(before):
-            _discard(self._watched, subject, run.id)
-        _discard(self.queued, lane, run.id)
+        if before is not None:
+            for subject in watched(before):
+                _discard(self._watched, subject, run.id)
+            _discard(self.queued, lane, run.id)
         if run.ended:
             _discard(self.lanes, lane, run.id)
-            _discard(self._branches, run.parent, run.id)
-            _discard(self.branches_of_event, run.event_id, run.id)
+            if run.parent:
+                _discard(self._branches, run.parent, run.id)
+                _discard(self.branches_of_event, run.event_id, run.id)
             return
-        if run.verb == "lane":
-            self.queued[lane][run.id] = None
         if run.parent:
             self._branches[run.parent][run.id] = None
             self.branches_of_event[run.event_id][run.id] = None
         elif run.verb != "for":  # has not begun
             self.lanes.setdefault(lane, {})[run.id] = None
         if touchable(whole):
-            self.runs[run.id] = whole
-            for subject in subjects:
-                self._watched[subject][run.id] = None
+            self._keep_in_mind(whole, lane)
+
+    def _keep_in_mind(self, whole: Whole, lane: Lane) -> None:
+        run = whole.run
+        self.runs[run.id] = whole
+        if run.verb == "lane":
+            self.queued[lane][run.id] = None
+        for subject in watched(whole):
+            self._watched[subject][run.id] = None
 
 
 def _unmade(whole: Whole) -> Whole:
     """A run that never was, for all that memory holds of it."""
-    return Whole(replace(whole.run, position=""), whole.event, whole.program)
+    return Whole(whole.run.changed(position=""), whole.event, whole.program)
 
 
 def fits(value: Any, state: StateDecl) -> bool:

@@ -3,8 +3,9 @@
 # Over 300 lines: what each module hands to the next is read in one place.
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, tzinfo
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
@@ -445,6 +446,25 @@ class Run:
     def ended(self) -> bool:
         """Whether nothing of it is owed any more."""
         return not self.position
+
+    def changed(self, **values: Any) -> "Run":
+        """This run with other values.
+
+        ``dataclasses.replace`` takes three times as long, and a report costs five of these.
+        """
+        row = list(_values_of(self))
+        for name, value in values.items():
+            row[_PLACES[name]] = value
+        other = object.__new__(Run)
+        for put, value in zip(_PUT, row, strict=True):
+            put(other, value)
+        return other
+
+
+_NAMES = tuple(field.name for field in fields(Run))
+_PLACES = {name: place for place, name in enumerate(_NAMES)}
+_values_of: Callable[[Run], tuple[Any, ...]] = attrgetter(*_NAMES)
+_PUT: tuple[Callable[[Run, Any], None], ...] = tuple(getattr(Run, n).__set__ for n in _NAMES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -109,12 +109,12 @@ def resumed(whole: Whole) -> Whole:
     owes = run.verb not in TIMED or run.verb == "join"
     if run.outcome or run.begun or not owes:
         return whole
-    return Whole(replace(run, begun=True), whole.event, whole.program)
+    return Whole(run.changed(begun=True), whole.event, whole.program)
 
 
 def tried_once(run: Run) -> Run:
     """The run, with a try of its owed action begun: from here on its ``finally`` is owed."""
-    return replace(run, attempt=run.attempt + 1, begun=True)
+    return run.changed(attempt=run.attempt + 1, begun=True)
 
 
 def settled(draft: Draft, whole: Whole, outcome: Outcome, *, jitter: float) -> None:
@@ -152,7 +152,7 @@ def _again(draft: Draft, whole: Whole, outcome: TryAgain, jitter: float) -> None
         reason = f"{outcome.reason} ({_tries(run)}, no time left)"
         _settle(draft, whole, "expired", reason, outcome.result)
         return
-    draft.put(Whole(replace(run, next_try=now.after(delay_s)), whole.event, whole.program))
+    draft.put(Whole(run.changed(next_try=now.after(delay_s)), whole.event, whole.program))
 
 
 def _tries(run: Run) -> str:
@@ -167,7 +167,7 @@ def _settle(
     node = whole.program.nodes.get(run.position)
     step = node.deed if node is not None and isinstance(node.deed, Step) else None
     if step is not None and step.register:
-        run = replace(run, results={**run.results, step.register: result})
+        run = run.changed(results={**run.results, step.register: result})
     whole = Whole(run, whole.event, whole.program)
     goes_on = step is not None and (state == "done" or step.continue_on_error)
     if run.parent or not (goes_on or run.outcome):
@@ -197,7 +197,7 @@ def _timed_out(draft: Draft, whole: Whole) -> None:
     assert isinstance(deed, WaitFor)
     if deed.register:
         results = {**run.results, deed.register: {"timed_out": True}}
-        whole = Whole(replace(run, results=results), whole.event, whole.program)
+        whole = Whole(run.changed(results=results), whole.event, whole.program)
     if deed.stops:
         finish(draft, whole, "stopped")
     else:
@@ -230,7 +230,7 @@ def end(draft: Draft, run_id: int, why: str) -> None:
     if whole is not None:
         _give_back(draft, whole.run)
         run = note(whole.run, whole.run.verb, "dropped", why)
-        ended = replace(run, position="", due=draft.now, next_try=draft.now, inbox=())
+        ended = run.changed(position="", due=draft.now, next_try=draft.now, inbox=())
         draft.put(Whole(ended, whole.event, whole.program))
 
 

@@ -6,7 +6,6 @@ What is decided on the way (``if``, ``choose``, ``repeat``, ``set``) is done at 
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import reduce
 from typing import Any
 
@@ -73,7 +72,7 @@ def note(run: Run, verb: str, state: str, reason: str) -> Run:
     settled = Tried(
         position=run.position, verb=verb, state=state, reason=reason, attempts=run.attempt
     )
-    return replace(run, tried=(*run.tried, settled)[-KEPT:])
+    return run.changed(tried=(*run.tried, settled)[-KEPT:])
 
 
 def start(draft: Draft, whole: Whole) -> None:
@@ -120,7 +119,7 @@ def arrive(draft: Draft, whole: Whole, event_id: int, event: Event, *, sure: boo
         _Walk(draft, whole).satisfied(whole.program.nodes[run.position], arrived)
     else:
         inbox = (*run.inbox, arrived)[-MAX_INBOX:]
-        draft.put(Whole(replace(run, inbox=inbox), whole.event, whole.program))
+        draft.put(Whole(run.changed(inbox=inbox), whole.event, whole.program))
 
 
 def _wants(deed: WaitFor, whole: Whole, event: Event, *, sure: bool) -> bool:
@@ -160,7 +159,7 @@ class _Walk:
             if isinstance(node.deed, WaitFor | Set):
                 due = None  # that was a step, which has ended now
         reason = f"{MAX_STEPS:,} steps without waiting"
-        self.run = note(replace(self.run, position=path), "repeat", "failed", reason)
+        self.run = note(self.run.changed(position=path), "repeat", "failed", reason)
         if self.run.outcome:
             self._end()
         else:
@@ -183,7 +182,7 @@ class _Walk:
             and not (done and deed.after is not None and self._holds(deed.after))
             and (deed.before is None or self._holds(deed.before))
         )
-        self.run = replace(self.run, counters=counters | {path: done + 1} if again else counters)
+        self.run = self.run.changed(counters=counters | {path: done + 1} if again else counters)
         return again
 
     def _do(self, node: Node, due: Moment) -> str | None:
@@ -217,12 +216,12 @@ class _Walk:
 
     def finish(self, outcome: str) -> None:
         """End its actions with *outcome*, and go on with its ``finally``."""
-        run = replace(self.run, outcome=outcome, inbox=(), counters=NOTHING)
-        self.run = run
+        run = self.run
         if run.begun and not run.parent and FINALLY in self.program.nodes:
+            self.run = run.changed(outcome=outcome, inbox=(), counters=NOTHING)
             self.go(FINALLY)
         else:
-            self._end()
+            self._end(outcome=outcome)
 
     # --- steps -------------------------------------------------------------------------------
 
@@ -253,12 +252,12 @@ class _Walk:
 
     def _take(self, wait: WaitFor, arrived: Arrived) -> None:
         later = tuple(other for other in self.run.inbox if other.id > arrived.id)
-        self.run = replace(self.run, mark=arrived.id, inbox=later)
+        self.run = self.run.changed(mark=arrived.id, inbox=later)
         self._register(wait.register, {"timed_out": False, **arrived.fields})
 
     def _register(self, name: str, result: Mapping[str, Any]) -> None:
         if name:
-            self.run = replace(self.run, results={**self.run.results, name: result})
+            self.run = self.run.changed(results={**self.run.results, name: result})
 
     def _chosen(self, choose: Choose) -> str:
         for condition, path in choose.branches:
@@ -271,11 +270,11 @@ class _Walk:
             why = str(stop.why.render(self._scope(None)))
         except RenderError as exc:
             why = f"its reason can't be filled in: {exc}"
-        self.run = note(replace(self.run, position=node.path, attempt=0), "stop", "done", why)
+        self.run = note(self.run.changed(position=node.path, attempt=0), "stop", "done", why)
         self.finish("stopped")
 
     def _set(self, node: Node, change: Set) -> str | None:
-        self.run = replace(self.run, position=node.path, attempt=1, begun=True)
+        self.run = self.run.changed(position=node.path, attempt=1, begun=True)
         scope = self._scope(change.vars)
         try:
             values = {name: tree.render(scope) for name, tree in change.values.items()}
@@ -304,8 +303,7 @@ class _Walk:
         for number, path in enumerate(parallel.branches):
             step = self.program.nodes[path].deed
             assert isinstance(step, Step)
-            branch = replace(
-                self.run,
+            branch = self.run.changed(
                 id=first + number,
                 parent=self.run.id,
                 position=path,
@@ -321,14 +319,14 @@ class _Walk:
     # --- the end -----------------------------------------------------------------------------
 
     def _put(self, **changes: Any) -> None:
-        self.run = replace(self.run, attempt=0, **changes)
+        self.run = self.run.changed(attempt=0, **changes)
         self.draft.put(Whole(self.run, self.event, self.program))
 
-    def _end(self) -> None:
+    def _end(self, **also: str) -> None:
         run = self.run
         self._put(
             position="", due=self.draft.now, next_try=self.draft.now, expires_s=None,
-            inbox=(), results=NOTHING, counters=NOTHING,
+            inbox=(), results=NOTHING, counters=NOTHING, **also,
         )  # fmt: skip
         if run.parent:
             _join(self.draft, run)
@@ -419,8 +417,7 @@ def _join(draft: Draft, branch: Run) -> None:
     # Of the others' results it knows what there was when it began.
     step = whole.program.nodes[branch.tried[-1].position].deed
     name = step.register if isinstance(step, Step) else ""
-    run = replace(
-        run,
+    run = run.changed(
         tried=(*run.tried, *branch.tried)[-KEPT:],
         results={**run.results, name: branch.results[name]} if name else run.results,
         begun=run.begun or branch.begun,

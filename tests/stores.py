@@ -11,7 +11,17 @@ from typing import Any
 
 from pbxrules import model
 from pbxrules.errors import StoreError, ValueProblem
-from pbxrules.model import RUNS_PER_EVENT, Changes, Event, Key, Miss, Moment, Run, Tried, Verdict
+from pbxrules.model import (
+    RUNS_PER_EVENT,
+    Changes,
+    Event,
+    KeptKey,
+    Miss,
+    Moment,
+    Run,
+    Tried,
+    Verdict,
+)
 from pbxrules.pbx.openvox import as_sent
 from pbxrules.store import (
     Accepted,
@@ -118,7 +128,7 @@ def accepted(
     number: int,
     *runs: Run,
     kept: tuple[model.Kept, ...] = (),
-    forgotten: tuple[Key, ...] = (),
+    forgotten: tuple[KeptKey, ...] = (),
     size: int = 0,
     at: Moment = NOW,
     **changes: Any,
@@ -148,7 +158,7 @@ def accepted(
 
 
 def advanced(
-    *runs: Run, kept: tuple[model.Kept, ...] = (), forgotten: tuple[Key, ...] = ()
+    *runs: Run, kept: tuple[model.Kept, ...] = (), forgotten: tuple[KeptKey, ...] = ()
 ) -> Advanced:
     return Advanced(changes=Changes(runs=runs, kept=kept, forgotten=forgotten))
 
@@ -178,7 +188,7 @@ def tried_again(owed: Run, at: Moment) -> Run:
     return replace(owed, attempt=owed.attempt + 1, next_try=at)
 
 
-def as_dict(kept: Iterable[model.Kept]) -> dict[Key, model.Kept]:
+def as_dict(kept: Iterable[model.Kept]) -> dict[KeptKey, model.Kept]:
     """What is remembered, each once."""
     listed = list(kept)
     found = {one.key: one for one in listed}
@@ -193,7 +203,7 @@ class Books:
         self.events: dict[int, tuple[Accepted, Moment]] = {}
         """Each with when it was last seen."""
         self.runs: dict[int, Run] = {}
-        self.memory: dict[Key, model.Kept] = {}
+        self.memory: dict[KeptKey, model.Kept] = {}
 
     def apply(self, change: Change) -> None:
         match change:

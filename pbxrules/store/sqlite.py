@@ -155,7 +155,7 @@ class SqliteStore:
             if len(self._lazy) == 1:
                 self._queue.put([_LAZY])
             return
-        if isinstance(change, Refused) and self._queue.qsize() > MAX_WAITING:
+        if isinstance(change, Refused) and self._queue.qsize() + len(self._put_now) > MAX_WAITING:
             return
         # A lone report waits for nobody; of many, the rest goes on while it is written.
         at_once = self._soon is None or (self._idle and not self._put_now)
