@@ -8,7 +8,7 @@ are ``Moves``: they are written, then applied; if they can't be written, nothing
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import count, islice
 from typing import Any
 
 from pbxrules.calls import Calls, Change, Known
@@ -396,12 +396,11 @@ class Draft:
         key = rule, lane
         return key in self.memory.queued or any((run.rule, run.lane) == key for run in mine)
 
-    def free_branch(self, event_id: int, first: int) -> int:
-        """An id behind those of all open branches of an event's runs, which begin at *first*."""
-        new = [w.run.id for w in self._runs.values() if w.run.parent and not w.run.ended]
-        open_ = [id_ for id_ in new if id_ // RUNS_PER_EVENT == event_id]
-        open_ += self.memory.branches_of_event.get(event_id, ())
-        return max(open_, default=event_id * RUNS_PER_EVENT + first) + 1
+    def free_branches(self, event_id: int, first: int) -> Iterator[int]:
+        """Ids for branches of an event's run, from the place *first* on: the lowest free ones."""
+        taken = {*self._runs, *self.memory.branches_of_event.get(event_id, ())}
+        ids = count(event_id * RUNS_PER_EVENT + first)
+        return (id_ for id_ in ids if id_ not in taken)
 
     def branches(self, parent: int) -> list[int]:
         """The open branches of a run."""

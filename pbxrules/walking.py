@@ -267,7 +267,7 @@ class _Walk:
 
     def _stop(self, node: Node, stop: Stop) -> None:
         try:
-            why = str(stop.why.render(self._scope(None)))
+            why = str(stop.why.render(self._scope(stop.vars)))
         except RenderError as exc:
             why = f"its reason can't be filled in: {exc}"
         self.run = note(self.run.changed(position=node.path, attempt=0), "stop", "done", why)
@@ -299,12 +299,12 @@ class _Walk:
 
     def _fork(self, node: Node, parallel: Parallel, due: Moment) -> None:
         self._put(position=node.path, verb="join", due=due, next_try=due, expires_s=None)
-        first = self.draft.free_branch(self.run.event_id, FIRST_BRANCH)
-        for number, path in enumerate(parallel.branches):
+        ids = self.draft.free_branches(self.run.event_id, FIRST_BRANCH)
+        for path, id_ in zip(parallel.branches, ids, strict=False):
             step = self.program.nodes[path].deed
             assert isinstance(step, Step)
             branch = self.run.changed(
-                id=first + number,
+                id=id_,
                 parent=self.run.id,
                 position=path,
                 verb=step.verb,
