@@ -137,6 +137,24 @@ def test_all_operators_fire_a_rule() -> None:
     assert not fires(rule("{event: {prefix: r}, caller: {glob: '+4*'}}"), **fields)
 
 
+@pytest.mark.parametrize(
+    ("caller", "callee", "expected"),
+    [
+        pytest.param("102", "0900123456", ["premium-calls"], id="a premium number"),
+        pytest.param("102", "0137", [], id="an extension that begins so"),
+        pytest.param("102", "0033123", ["calls-abroad"], id="abroad"),
+        pytest.param("102", "+33123", ["calls-abroad"], id="abroad, with a plus"),
+        pytest.param("101", "0033123", [], id="abroad, by one who may"),
+        pytest.param("102", "004930", [], id="at home, the long way"),
+        pytest.param("102", "030123", [], id="at home"),
+    ],
+)
+def test_the_example_of_operators(caller: str, callee: str, expected: list[str]) -> None:
+    text = (shipped.folder("rules") / "costly-calls.yaml").read_text("utf-8")
+    told = event(direction="outbound", caller=caller, callee=callee)
+    assert fired(ruleset(text), told) == expected
+
+
 def test_every_key_means_what_the_language_says() -> None:
     every = ruleset(EVERY_KEY).by_id["every-key"]
     assert str(every.where) == "a.yaml:16:9"
