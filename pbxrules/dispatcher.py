@@ -147,6 +147,7 @@ class Dispatcher:
                 self._read_again([held])
             else:
                 self._place(held, self._uptime(run.next_try))
+        self.reloaded()  # the rules may have been changed while nobody ran
         self._sweep()
         for verb in self._lines:
             self.pump(verb)
