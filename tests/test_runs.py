@@ -1,5 +1,6 @@
 """Stepping through a run: what each outcome makes of it, at which moment."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -7,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pbxrules import runs
+from pbxrules import engine, runs
+from pbxrules.engine import Arrival
+from pbxrules.memory import Draft, Memory, Whole
 from pbxrules.model import (
     Delivery,
     Done,
@@ -17,10 +20,12 @@ from pbxrules.model import (
     Program,
     Retry,
     Run,
+    Step,
     Tried,
     TryAgain,
 )
-from tests.rulefiles import event, program, rule
+from pbxrules.walking import start
+from tests.rulefiles import event, program, rule, ruleset
 
 BEGAN = Moment(boot="one", uptime_s=1000.0, wall_s=1_700_000_000.0)
 TWO_STEPS = program(rule(actions="[{log: '{{ caller }}'}, {shell: [a, '{{ extension }}']}]"))
@@ -31,12 +36,54 @@ def after(seconds: float) -> Moment:
 
 
 def with_first(of: Program, **changes: Any) -> Program:
-    first, *rest = of.steps
-    return replace(of, steps=(replace(first, **changes), *rest))
+    node = of.nodes["actions/0"]
+    assert isinstance(node.deed, Step)
+    first = replace(node, deed=replace(node.deed, **changes))
+    return replace(of, nodes={**of.nodes, first.path: first})
 
 
-def begun(of: Program = TWO_STEPS, *, waiting: int = 0, most: int = 10) -> Run:
-    return runs.begin(of, "digest", 7, 7_000_001, BEGAN, trigger="door", waiting=waiting, most=most)
+def changed(run: Run, of: Program, now: Moment, change: Callable[[Draft, Whole], None]) -> Run:
+    """What *change* makes of a run at a moment."""
+    draft = Draft(Memory(), now)
+    change(draft, Whole(run, event(), of))
+    (became,) = [whole.run for whole in draft.moves().runs if whole.run.id == run.id]
+    return became
+
+
+def begun(of: Program = TWO_STEPS) -> Run:
+    node = of.nodes["actions/0"]
+    assert isinstance(node.deed, Step)
+    new = Run(
+        id=7_000_001,
+        event_id=7,
+        rule=of.rule,
+        program=of.digest,
+        trigger="door",
+        position="lane",
+        verb="lane",
+        due=BEGAN,
+        expires_s=60,
+        next_try=BEGAN,
+        attempt=0,
+        tried=(),
+    )
+    return changed(new, of, BEGAN, start)
+
+
+def advance(run: Run, of: Program, outcome: Outcome, now: Moment, *, jitter: float) -> Run:
+    return changed(
+        run, of, now, lambda draft, whole: runs.settled(draft, whole, outcome, jitter=jitter)
+    )
+
+
+def expire(run: Run, of: Program, now: Moment) -> Run:
+    return changed(run, of, now, runs.expire)
+
+
+def at_step(run: Run, of: Program, place: int) -> Run:
+    node = of.nodes[f"actions/{place}"]
+    assert isinstance(node.deed, Step)
+    return replace(run, position=node.path, verb=node.deed.verb, attempt=0)
 
 
 def tried(of: Program, times: int = 1) -> Run:
@@ -53,9 +100,10 @@ def test_a_run_begins_owing_its_first_step_at_once() -> None:
     run = begun()
     assert (run.position, run.verb, run.attempt, run.tried) == ("actions/0", "log", 0, ())
     assert (run.due, run.next_try, run.expires_s) == (BEGAN, BEGAN, 60)
-    assert (run.rule, run.program, run.event_id, run.id) == ("r", "digest", 7, 7_000_001)
+    assert (run.rule, run.program, run.event_id) == ("r", TWO_STEPS.digest, 7)
     assert not run.ended
-    assert runs.step_of(run, TWO_STEPS) is TWO_STEPS.steps[0]
+    assert not run.begun
+    assert runs.step_of(run, TWO_STEPS) is TWO_STEPS.nodes["actions/0"].deed
 
 
 @pytest.mark.parametrize(
@@ -68,14 +116,20 @@ def test_a_run_begins_owing_its_first_step_at_once() -> None:
     ],
 )
 def test_a_rule_with_too_many_runs_gives_up_the_newest(waiting: int, begins: bool) -> None:
-    run = begun(waiting=waiting)
-    assert run.ended is not begins
+    rules = ruleset("rules: [{id: r, triggers: any, max: 10, actions: [{log: hi}]}]")
+    memory = Memory()
+    for number in range(1, waiting + 1):
+        memory.apply(engine.decide(rules, memory, Arrival(event=event(), id=number), BEGAN)[1])
+    _, moves = engine.decide(rules, memory, Arrival(event=event(), id=99), BEGAN)
+
+    (whole,) = moves.runs
+    assert whole.run.ended is not begins
     if not begins:
-        reason = f"the rule has {waiting} runs that wait already"
+        reason = "the rule has 10 runs that wait already"
         dropped = Tried(
             position="actions/0", verb="log", state="dropped", reason=reason, attempts=0
         )
-        assert run.tried == (dropped,)
+        assert whole.run.tried == (dropped,)
 
 
 # --- An outcome -----------------------------------------------------------------------------
@@ -144,7 +198,7 @@ def test_an_outcome(
     """*expected*: the second of the next try, or how the step was settled and why."""
     of = with_first(TWO_STEPS, retry=retry, expires_s=expires_s)
     run = tried(of, tries)
-    became = runs.advance(run, of, outcome, after(at), jitter=jitter)
+    became = advance(run, of, outcome, after(at), jitter=jitter)
     if not isinstance(expected, tuple):
         assert became == replace(run, next_try=after(expected))
         return
@@ -169,7 +223,7 @@ def test_what_follows_a_settled_step(
     outcome: Outcome, continue_on_error: bool, goes_on: bool
 ) -> None:
     of = with_first(TWO_STEPS, continue_on_error=continue_on_error, retry=ONCE)
-    became = runs.advance(tried(of), of, outcome, after(5), jitter=0)
+    became = advance(tried(of), of, outcome, after(5), jitter=0)
     assert became.ended is not goes_on
     if goes_on:
         assert (became.position, became.verb, became.attempt) == ("actions/1", "shell", 0)
@@ -177,8 +231,8 @@ def test_what_follows_a_settled_step(
 
 
 def test_after_its_last_step_a_run_has_ended() -> None:
-    run = runs.advance(tried(TWO_STEPS), TWO_STEPS, Done(detail="a"), after(1), jitter=0)
-    run = runs.advance(runs.tried_once(run), TWO_STEPS, Done(detail="b"), after(2), jitter=0)
+    run = advance(tried(TWO_STEPS), TWO_STEPS, Done(detail="a"), after(1), jitter=0)
+    run = advance(runs.tried_once(run), TWO_STEPS, Done(detail="b"), after(2), jitter=0)
     assert run.ended
     assert run.position == ""
     assert [(one.position, one.verb, one.reason) for one in run.tried] == [
@@ -188,7 +242,7 @@ def test_after_its_last_step_a_run_has_ended() -> None:
 
 
 def test_the_next_steps_time_counts_from_the_end_of_the_one_before() -> None:
-    run = runs.advance(tried(TWO_STEPS), TWO_STEPS, Done(), after(50), jitter=0)
+    run = advance(tried(TWO_STEPS), TWO_STEPS, Done(), after(50), jitter=0)
     assert not runs.expired(run, after(109))
     assert runs.expired(run, after(110))
 
@@ -234,7 +288,7 @@ def test_whether_a_step_is_too_late(expires_s: float | None, now: Moment, expire
     ],
 )
 def test_what_is_too_late_is_given_up_with_the_reason(tries: int, reason: str) -> None:
-    run = runs.expire(tried(TWO_STEPS, tries), TWO_STEPS, after(61))
+    run = expire(tried(TWO_STEPS, tries), TWO_STEPS, after(61))
     assert run.ended
     assert [(one.state, one.reason, one.attempts) for one in run.tried] == [
         ("expired", reason, tries)
@@ -243,7 +297,7 @@ def test_what_is_too_late_is_given_up_with_the_reason(tries: int, reason: str) -
 
 def test_after_an_expired_step_the_run_goes_on_only_with_continue_on_error() -> None:
     of = with_first(TWO_STEPS, continue_on_error=True)
-    run = runs.expire(begun(of), of, after(61))
+    run = expire(begun(of), of, after(61))
     assert (run.position, run.due) == ("actions/1", after(61))
 
 
@@ -259,15 +313,15 @@ def test_a_run_whose_program_nobody_understands_ends_with_the_reason() -> None:
 
 
 def delivered(run: Run, of: Program, now: Moment = BEGAN, **fields: Any) -> Delivery | GiveUp:
-    return runs.delivery(
-        run, of, event(**fields), secrets={"ntfy": "s3cret"}, store_id="store", now=now
-    )
+    whole = Whole(run, event(**fields), of)
+    secrets = {"ntfy": "s3cret"}
+    return runs.delivery(whole, names={}, secrets=secrets, store_id="store", now=now)
 
 
 def test_templates_see_the_trigger_and_the_moment_at_which_they_are_filled_in() -> None:
     of = program(rule(actions="[{log: '{{ trigger.id }} {{ rule.id }} {{ now.timestamp }}'}]"))
     for seconds in (0, 5):
-        filled = runs.delivery(begun(of), of, event(), secrets={}, store_id="s", now=after(seconds))
+        filled = delivered(begun(of), of, after(seconds))
         assert isinstance(filled, Delivery)
         assert filled.args == {"text": f"door r {int(BEGAN.wall_s) + seconds}"}
 
@@ -288,19 +342,19 @@ def test_what_never_expires_has_no_end() -> None:
 
 def test_a_deliverys_id_is_the_same_on_every_try_and_another_for_every_step() -> None:
     ids = set()
-    for run in (begun(), tried(TWO_STEPS, 3), runs.at_step(begun(), TWO_STEPS, 0)):
+    for run in (begun(), tried(TWO_STEPS, 3), at_step(begun(), TWO_STEPS, 0)):
         made = delivered(run, TWO_STEPS)
         assert isinstance(made, Delivery)
         ids.add(made.id)
-    assert ids == {"store-7000001-0"}
-    second = delivered(runs.at_step(begun(), TWO_STEPS, 1), TWO_STEPS, extension="101")
+    assert ids == {"store-7000001-actions.0"}
+    second = delivered(at_step(begun(), TWO_STEPS, 1), TWO_STEPS, extension="101")
     assert isinstance(second, Delivery)
-    assert second.id == "store-7000001-1"
+    assert second.id == "store-7000001-actions.1"
     assert second.args == {"argv": ["a", "101"]}
 
 
 def test_a_step_that_can_not_be_filled_in_is_given_up_and_says_which_field() -> None:
-    second = runs.at_step(begun(), TWO_STEPS, 1)
+    second = at_step(begun(), TWO_STEPS, 1)
     assert delivered(second, TWO_STEPS) == GiveUp(reason="extension is absent")
 
 
@@ -329,9 +383,9 @@ def test_a_run_ends_once_each_step_is_settled_once_and_time_never_turns(
         now = now.after(seconds)
         before = run
         if runs.expired(run, now):
-            run = runs.expire(run, of, now)
+            run = expire(run, of, now)
         else:
-            run = runs.advance(runs.tried_once(run), of, outcome, now, jitter=jitter)
+            run = advance(runs.tried_once(run), of, outcome, now, jitter=jitter)
         assert run.tried[: len(before.tried)] == before.tried
         assert len(run.tried) - len(before.tried) in (0, 1)
         assert run.ended or run.next_try.uptime_s >= now.uptime_s
