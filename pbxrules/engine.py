@@ -162,26 +162,29 @@ def _tell_runs(draft: Draft, arrival: Arrival) -> None:
         whole = draft.whole(run_id)
         if whole is None:
             continue
-        same = _surely_same(draft, whole, arrival, subject)
+        of_it = bool(subject) and subject == subject_of(whole.event, whole.run.call)
+        same = of_it and _surely_same(draft, arrival, whole.event)
         waits = whole.run.verb == "for"
         if waits and same and _ends(event, whole.event, _until(draft, whole, subject)):
             runs.end(draft, run_id, f"{event.kind} came in time")
         else:
             arrive(draft, whole, arrival.id, event, sure=same)
-    if arrival.sure and subject:
-        for rule, held in draft.memory.held.get(subject, {}).items():
-            began = Event(fields=held.value["fields"], payload=NOTHING)
-            if _ends(event, began, tuple(held.value["until"])):
-                draft.forget("held", rule, subject)
+    for rule, held in draft.memory.held.get(subject, {}).items():
+        began = Event(fields=held.value["fields"], payload=NOTHING)
+        ends = _ends(event, began, tuple(held.value["until"]))
+        if ends and _surely_same(draft, arrival, began):
+            draft.forget("held", rule, subject)
 
 
-def _surely_same(draft: Draft, whole: Whole, arrival: Arrival, subject: str) -> bool:
-    """Whether an event is of a run's call, or of its extension, without a doubt."""
-    if not subject or subject != subject_of(whole.event, whole.run.call):
-        return False
+HELD = ("event", "status", "call_id", "trunk_call_id")
+"""What is kept of the event that began a ``for``, to tell which one ends it."""
+
+
+def _surely_same(draft: Draft, arrival: Arrival, began: Event) -> bool:
+    """Whether an event is without a doubt of the call that *began* is of, or of its extension."""
     known = draft.call(arrival.call)
-    began_sure = known is None or whole.event.fields.get("call_id") not in known.doubtful
-    return (arrival.sure and began_sure) or bool(_ids(arrival.event) & _ids(whole.event))
+    began_sure = known is None or began.fields.get("call_id") not in known.doubtful
+    return (arrival.sure and began_sure) or bool(_ids(arrival.event) & _ids(began))
 
 
 def _ids(event: Event) -> set[object]:
@@ -260,8 +263,7 @@ def _hold(
         return Miss(said, found="waited for already")
     now = draft.now
     if subject:
-        kept = ("event", "status", "call_id")
-        fields = {name: match.event.fields[name] for name in kept if name in match.event.fields}
+        fields = {name: match.event.fields[name] for name in HELD if name in match.event.fields}
         held = {"fields": fields, "until": list(trigger.until)}
         draft.keep("held", rule.id, subject, held, now.after(for_s + DAY_S))
     run = _new(rule, match, run_id, draft)

@@ -45,6 +45,8 @@ CONDITIONS = one(
     [{"extension": "102"}, "{{ state.n == 1 }}"],
     ["{{ state.word == 'b' }}"],
     ["{{ trigger.id == '1' }}"],
+    ["{{ not call.answered }}"],
+    ["{{ call.sure }}"],
 )
 FORS = both(
     st.fixed_dictionaries({"for": SPANS}),
@@ -176,7 +178,7 @@ def labelled(rule: dict[str, Any]) -> dict[str, Any]:
     for number, (step, last) in enumerate(_actions(copy, known)):
         tells = [f"a{number}", "{{ extension }}"]
         if "shell" not in step:
-            tells += ["{{ state.n }}", "{{ state.word }}", *known]
+            tells += ["{{ state.n }}", "{{ call.answered }}", *known]
             tells += ["{{ outcome }}"] if last else []
         text = " ".join(tells)
         if "log" in step:

@@ -369,3 +369,17 @@ def test_finally_says_how_the_run_ended_whatever_comes_then() -> None:
     house.finish("OFF failed", LATER)
     assert house.said == ["ON 1", "OFF failed", "failed", "ON 2"]
     assert house.ends == ["failed"]
+
+
+def test_a_result_that_one_of_several_actions_side_by_side_gives_is_known_behind_them() -> None:
+    house = House(
+        rules(
+            "id: r, triggers: {event: ring}, actions: [{wait_for: {event: answer}, register: x},"
+            " {parallel: [{shell: [a], register: x}, {log: b}]},"
+            " {log: 'c {{ x.exit_code }} {{ x.timed_out }}'}]"
+        )
+    )
+    house.answers = {"a": Done(result={"exit_code": 0, "timed_out": False})}
+    house.tell()
+    house.tell("answer")
+    assert house.said == ["a", "b", "c 0 false"]

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from pbxrules import engine, programs, runs
+from pbxrules.calls import Change, Known
 from pbxrules.engine import Arrival
 from pbxrules.memory import TIMED, Draft, Memory, Moves, Whole
 from pbxrules.model import (
@@ -62,10 +63,21 @@ class Daemon:
 
     def report(self, event: Event, call: str = "", *, sure: bool = True) -> Decision:
         self.events += 1
-        arrival = Arrival(event=event, id=self.events, call=call, sure=sure)
+        told = self._told(event, call, sure=sure) if call else None
+        arrival = Arrival(event=event, id=self.events, call=call, sure=sure, told=told)
         decision, moves = engine.decide(self.ruleset, self.memory, arrival, self.now)
         self._apply(moves)
         return decision
+
+    def _told(self, event: Event, call: str, *, sure: bool) -> Change:
+        """What an event tells of its call; the ids that only doubtful ones bore are doubtful."""
+        known = self.memory.calls.get(call) or _unknown(call, self.now)
+        own = (str(event.fields["call_id"]),)
+        legs = known.legs if not sure or own[0] in known.legs else known.legs + own
+        doubtful = tuple({*known.doubtful, *own} - {*legs})
+        answered = known.answered or event.kind == "answer"
+        put = known._replace(legs=legs, doubtful=doubtful, answered=answered, seen=self.now)
+        return Change(put=put)
 
     def wake(self, run_id: int) -> None:
         self._apply(engine.wake(self.ruleset, self.memory, run_id, self.now))
@@ -105,9 +117,10 @@ class Daemon:
 
     def _apply(self, moves: Moves) -> None:
         self.memory.apply(moves)
-        for key in moves.forgotten:
+        written = moves.changes
+        for key in written.forgotten:
             self._kept.pop(key, None)
-        self._kept |= {kept.key: kept for kept in moves.kept}
+        self._kept |= {kept.key: kept for kept in written.kept}
         for whole in moves.runs:
             run = whole.run
             before = self._disk.pop(run.id, None)
@@ -160,6 +173,15 @@ class Daemon:
         return str(
             args["argv"][-1] if made.verb == "shell" else args.get("text", args.get("payload"))
         )
+
+
+def _unknown(call: str, now: Moment) -> Known:
+    """A call of which nothing was told yet."""
+    return Known(
+        id=call, legs=(), doubtful=(), first_leg=None, pbx=None, direction=None, caller=None,
+        callee=None, callee_from="", extensions=(), marks=(), answered=False, transfer=None,
+        started_s=now.wall_s, ended_s=None, seen=now,
+    )  # fmt: skip
 
 
 def _rest(run: Run) -> tuple[str, tuple[tuple[str, int], ...]]:

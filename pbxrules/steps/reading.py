@@ -109,7 +109,8 @@ class Steps:
         for place, step in enumerate(value):
             self.results, self._names = before, None
             self.read_one(step, (*path, place), after="", owner=owner)
-            after = {**after, **self.results}
+            told = {name: known for name, known in self.results.items() if known != before.get(name)}
+            after = {**after, **{name: _either(after, name, known) for name, known in told.items()}}
         self.results, self._names, self.only = after, None, around
         return tuple(spelled((*path, place)) for place in range(len(value)))
 
@@ -255,7 +256,11 @@ class Steps:
 
     def know(self, name: str, members: frozenset[str] | None) -> None:
         """Have a result known; one of the same name may have been there."""
-        before = self.results.get(name, frozenset())
-        both = None if before is None or members is None else before | members
-        self.results = {**self.results, name: both}
+        self.results = {**self.results, name: _either(self.results, name, members)}
         self._names = None
+
+
+def _either(known: Results, name: str, members: frozenset[str] | None) -> frozenset[str] | None:
+    """The members of a result that may be one or the other of the same name."""
+    before = known.get(name, frozenset())
+    return None if before is None or members is None else before | members
