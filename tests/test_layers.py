@@ -12,7 +12,7 @@ PACKAGE = Path(pbxrules.__file__).parent
 LINE = "-- the line --"
 
 LAYERS = [
-    ["errors"],
+    ["errors", "records"],
     ["model", "members", "yamlfaults"],
     ["yamlsource", "template", "resends", "calls"],
     ["schema"],
