@@ -9,7 +9,7 @@ written.
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import count as counting
 from typing import Any
 
@@ -36,6 +36,7 @@ from pbxrules.model import (
     Trigger,
     Verdict,
 )
+from pbxrules.records import record
 from pbxrules.rules import RuleSet
 from pbxrules.walking import arrive, names_of, note, start
 
@@ -59,7 +60,7 @@ does not end the others.  The status of an extension ends with another one.
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record()
 class Match:
     """An event that fits a trigger of a rule."""
 
@@ -71,7 +72,7 @@ class Match:
     """What came since that its run may want."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record()
 class Arrival:
     """An event as it comes in."""
 

@@ -7,7 +7,6 @@ are ``Moves``: they are written, then applied; if they can't be written, nothing
 
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import count, islice
 from typing import Any
 
@@ -23,6 +22,7 @@ from pbxrules.model import (
     Run,
     StateDecl,
 )
+from pbxrules.records import record
 
 MAX_OF_RULE = 100_000
 MAX_KEPT = 500_000
@@ -37,7 +37,7 @@ FOR_OLD = 2
 """Old values that go with each new one, so that their number falls without a sweep."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Whole:
     """A run with what its next step needs."""
 
@@ -46,7 +46,7 @@ class Whole:
     program: Program
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record()
 class Moves:
     """Changes, with the runs whole."""
 
