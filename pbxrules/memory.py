@@ -293,11 +293,13 @@ def touchable(whole: Whole) -> bool:
 
 def watched(whole: Whole) -> tuple[str, ...]:
     """The subjects of whose events a run wants to know."""
-    if whole.run.ended:
+    run, waits = whole.run, whole.program.waits
+    if run.ended or run.outcome or run.parent:  # nothing of it waits for an event any more
         return ()
-    own = subject_of(whole.event, whole.run.call)
-    subjects = {own if same == SAME_CALL else "" for same in whole.program.waits}
-    return tuple(subjects | {own}) if whole.run.verb == "for" else tuple(subjects)
+    own = subject_of(whole.event, run.call)
+    subjects = () if all(same == SAME_CALL for same in waits) else ("",)
+    of_own = run.verb == "for" or SAME_CALL in waits
+    return (*subjects, own) if own and of_own else subjects
 
 
 def _discard(of: Any, key: Any, item: Any) -> None:
