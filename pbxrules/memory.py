@@ -179,13 +179,20 @@ class Memory:
         """Know of a run that stands in the store."""
         self._put(whole)
 
-    def open(self, run_id: int, rule: str, lane: str) -> None:
-        """Know of an open run that is not remembered whole."""
-        self.lanes.setdefault((rule, lane), {})[run_id] = None
+    def open(self, run_id: int, rule: str, lane: str, parent: int = 0) -> None:
+        """Know of an open run, or a branch of one, that is not remembered whole."""
+        if parent:
+            self._branches[parent][run_id] = None
+            self.branches_of_event[run_id // RUNS_PER_EVENT][run_id] = None
+        else:
+            self.lanes.setdefault((rule, lane), {})[run_id] = None
 
     def close(self, run_id: int, rule: str, lane: str) -> None:
         """Forget such a run: it has ended."""
         _discard(self.lanes, (rule, lane), run_id)
+        _discard(self.branches_of_event, run_id // RUNS_PER_EVENT, run_id)
+        for parent in [parent for parent, ids in self._branches.items() if run_id in ids]:
+            _discard(self._branches, parent, run_id)
 
     def begun(self, run_id: int) -> None:
         """A branch of this run was tried: its ``finally`` is owed."""

@@ -185,6 +185,11 @@ def test_a_run_that_is_not_remembered_whole_has_its_place_in_its_lane_all_the_sa
     assert Draft(held, BEGAN).whole(7) is None
     held.close(7, "r", "[1]")
     assert held.lanes == {}
+    held.open(7_900_000, "r", "", parent=7_000_001)
+    assert held.branches(7_000_001) == (7_900_000,)
+    assert next(Draft(held, BEGAN).free_branches(7, 900_000)) == 7_900_001
+    held.close(7_900_000, "r", "")
+    assert (held.lanes, held.branches(7_000_001), dict(held.branches_of_event)) == ({}, (), {})
 
 
 LANE_MOVES = st.lists(
