@@ -347,8 +347,8 @@ class Dispatcher:
             loaded = found.get(held.id)
             if loaded is None:
                 # Its row is gone: somebody's hand was in the file, and nothing is left to do.
-                self._memory.close(held.id, held.rule, held.lane)
                 self._forget(held)
+                self._leave_lane(held)
             else:
                 self._take_back(held, loaded)
         if line is not None:
@@ -411,8 +411,13 @@ class Dispatcher:
         """Give up a run that this release no longer understands, with the reason."""
         logger.error("run given up", extra={"fields": {"run": held.id, "why": why}})
         run = runs.abandon(loaded.run, why, self._now())
-        self._memory.close(held.id, held.rule, held.lane)
         self._store.put(Advanced(changes=Changes(runs=(run,))), lambda _: self._forget(held))
+        self._leave_lane(held)
+
+    def _leave_lane(self, held: _Held) -> None:
+        """Let the next of its lane begin behind a run that can't go on."""
+        self._memory.close(held.id, held.rule, held.lane)
+        self._write(engine.freed(self._memory, held.rule, held.lane, self._now()))
 
     # --- one try -----------------------------------------------------------------------------
 

@@ -179,13 +179,20 @@ class Memory:
         """Know of a run that stands in the store."""
         self._put(whole)
 
-    def open(self, run_id: int, rule: str, lane: str) -> None:
-        """Know of an open run that is not remembered whole."""
-        self.lanes.setdefault((rule, lane), {})[run_id] = None
+    def open(self, run_id: int, rule: str, lane: str, parent: int = 0) -> None:
+        """Know of an open run, or a branch of one, that is not remembered whole."""
+        if parent:
+            self._branches[parent][run_id] = None
+            self.branches_of_event[run_id // RUNS_PER_EVENT][run_id] = None
+        else:
+            self.lanes.setdefault((rule, lane), {})[run_id] = None
 
     def close(self, run_id: int, rule: str, lane: str) -> None:
         """Forget such a run: it has ended."""
         _discard(self.lanes, (rule, lane), run_id)
+        _discard(self.branches_of_event, run_id // RUNS_PER_EVENT, run_id)
+        for parent in [parent for parent, ids in self._branches.items() if run_id in ids]:
+            _discard(self._branches, parent, run_id)
 
     def begun(self, run_id: int) -> None:
         """A branch of this run was tried: its ``finally`` is owed."""
@@ -293,11 +300,13 @@ def touchable(whole: Whole) -> bool:
 
 def watched(whole: Whole) -> tuple[str, ...]:
     """The subjects of whose events a run wants to know."""
-    if whole.run.ended:
+    run, waits = whole.run, whole.program.waits
+    if run.ended or run.outcome or run.parent:  # nothing of it waits for an event any more
         return ()
-    own = subject_of(whole.event, whole.run.call)
-    subjects = {own if same == SAME_CALL else "" for same in whole.program.waits}
-    return tuple(subjects | {own}) if whole.run.verb == "for" else tuple(subjects)
+    own = subject_of(whole.event, run.call)
+    subjects = () if all(same == SAME_CALL for same in waits) else ("",)
+    of_own = run.verb == "for" or SAME_CALL in waits
+    return (*subjects, own) if own and of_own else subjects
 
 
 def _discard(of: Any, key: Any, item: Any) -> None:

@@ -600,6 +600,73 @@ def test_promise_2_a_run_of_an_unknown_kind_is_given_up_with_the_reason(tmp_path
     assert all("an action needs a verb" in action["reason"] for action in actions)
 
 
+FAN = """
+rules:
+  - id: fan
+    triggers: {event: ring}
+    actions:
+      - parallel: [{mqtt: {topic: one}}, {shell: [two]}]
+      - mqtt: {topic: three}
+"""
+
+
+def test_promise_2_a_parallel_waits_for_all_its_actions_also_after_a_restart(
+    tmp_path: Path,
+) -> None:
+    async def before() -> None:
+        away = {"mqtt": Hands(is_ready=False), "shell": Hands(is_ready=False)}
+        async with house(tmp_path, FAN, away, clock=clock) as here:
+            await here.take("0301")
+
+    async def after() -> None:
+        async with house(tmp_path, FAN, {"mqtt": broker, "shell": shell}, clock=clock) as here:
+            await until(lambda: len(shell.begun) == 1 and here.actions(), "one of two is under way")
+            go_on.set()
+            await until(lambda: not here.dispatcher.waiting.total(), "all done")
+
+    async def wait(_: Delivery) -> Outcome:
+        await go_on.wait()
+        done_before.extend(delivery.args["topic"] for delivery in broker.begun)
+        return Done()
+
+    clock, go_on, done_before = HandClock(), asyncio.Event(), list[str]()
+    broker, shell = Hands(), Hands(wait)
+    asyncio.run(before())
+    asyncio.run(after())
+    assert done_before == ["one"]
+    assert [delivery.args["topic"] for delivery in broker.begun] == ["one", "three"]
+
+
+QUEUE = """
+rules:
+  - id: queue
+    triggers: {event: ring}
+    mode: queued
+    expires: never
+    actions: [{mqtt: {topic: "%s/{{ caller }}"}}]
+"""
+
+
+def test_a_queue_goes_on_behind_a_run_that_nobody_understands(tmp_path: Path) -> None:
+    async def before(rules: str, caller: str) -> None:
+        async with house(tmp_path, rules, {"mqtt": Hands(is_ready=False)}, clock=clock) as here:
+            await here.take(caller)
+
+    async def after() -> list[dict[str, Any]]:
+        async with house(tmp_path, QUEUE % "new", {"mqtt": broker}, clock=clock) as here:
+            return await here.settled(3)
+
+    clock, broker = HandClock(), Hands()
+    for rules, caller in (("old", "1"), ("new", "2"), ("new", "3")):
+        asyncio.run(before(QUEUE % rules, caller))
+    with closing(sqlite3.connect(tmp_path / "state" / "pbxrules.db")) as db, db:
+        old = "source LIKE '%old%'"
+        db.execute(f"UPDATE programs SET source = replace(source, 'mqtt', 'fax') WHERE {old}")  # noqa: S608
+    told = {action["caller"]: action["state"] for action in asyncio.run(after())}
+    assert told == {"1": "failed", "2": "done", "3": "done"}
+    assert [delivery.args["topic"] for delivery in broker.begun] == ["new/2", "new/3"]
+
+
 @pytest.mark.parametrize(
     ("secrets", "said", "kept"),
     [
