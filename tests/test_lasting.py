@@ -4,7 +4,6 @@ import random
 import re
 import signal
 import sqlite3
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import HOST, Daemon, Home, Mosquitto, Subscriber, wait_until
+from tests.processes import Daemon, Home, Mosquitto, Subscriber, retain, until, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -44,11 +43,6 @@ def wait_said(subscriber: Subscriber, *texts: str) -> None:
     wait_until(all_came, f"{texts} of {said(subscriber)}")
 
 
-def until(moment: float) -> None:
-    """Return when the time *moment*, by the monotonic clock, has come."""
-    wait_until(lambda: time.monotonic() >= moment, "its time")
-
-
 def actions(home: Home, rule: str) -> list[tuple[str, str, str]]:
     """What ``pbxrules events`` tells of a rule's actions: action, state and reason."""
     return [(a["action"], a["state"], a["reason"]) for a in home.actions(rule)]
@@ -62,7 +56,10 @@ def test_a_delay_goes_on_where_it_was(tmp_path: Path, broker: Mosquitto) -> None
 rules:
   - id: light
     triggers: {event: ring}
-    actions: [{mqtt: {topic: light, payload: "ON"}}, {delay: 3s}, {mqtt: {topic: light, payload: "OFF"}}]
+    actions:
+      - mqtt: {topic: light, payload: "ON"}
+      - delay: 3s
+      - mqtt: {topic: light, payload: "OFF"}
 """
     with house(tmp_path, broker, rules) as (home, subscriber):
         with home.serving() as daemon:
@@ -70,10 +67,12 @@ rules:
             begun = time.monotonic()
             wait_until(lambda: actions(home, "light")[1:], "the delay on disk")
         until(begun + 1.5)
+        again = time.monotonic()
         with home.serving():
             wait_said(subscriber, "light ON", "light OFF")
-            took_s = time.monotonic() - begun
-    assert 3.0 <= took_s < 4.5  # anew it would be more than 4.5
+            ended = time.monotonic()
+    assert ended - begun >= 3.0
+    assert ended - again < 3.0  # what it would take anew
 
 
 def test_a_delay_that_ended_while_nobody_ran_is_over_at_the_start(
@@ -83,20 +82,20 @@ def test_a_delay_that_ended_while_nobody_ran_is_over_at_the_start(
 rules:
   - id: light
     triggers: {event: ring}
-    actions: [{delay: 1s}, {mqtt: {topic: light, payload: "OFF"}}]
+    actions: [{delay: 2s}, {mqtt: {topic: light, payload: "OFF"}}]
 """
     with house(tmp_path, broker, rules) as (home, subscriber):
         with home.serving() as daemon:
             daemon.ring()
             begun = time.monotonic()
-        until(begun + 1.0)
+        until(begun + 2.0)
         with home.serving():
-            started = time.monotonic()
+            ready = time.monotonic()
             wait_said(subscriber, "light OFF")
-            assert time.monotonic() - started < 0.9
+            assert time.monotonic() - ready < 1.8  # less than anew
 
 
-def test_a_for_fires_if_its_time_came_unless_its_end_is_told_first_or_it_is_too_late(
+def test_a_for_and_a_wait_end_after_the_start_unless_their_call_tells_first_or_it_is_too_late(
     tmp_path: Path, broker: Mosquitto
 ) -> None:
     rules = """
@@ -108,17 +107,27 @@ rules:
     triggers: {event: ring, extension: 101, for: 1s}
     expires: 3s
     actions: [{mqtt: {topic: short, payload: "{{ extension }}"}}]
+  - id: siren
+    triggers: {event: ring}
+    actions:
+      - mqtt: {topic: siren, payload: "ON {{ extension }}"}
+      - wait_for: {event: answer}
+        timeout: 1s
+        register: answer
+    finally: [{mqtt: {topic: "off/{{ extension }}", payload: "{{ answer.timed_out }}"}}]
 """
     with house(tmp_path, broker, rules) as (home, subscriber):
         with home.serving() as daemon:
             daemon.ring(extension="101", caller="102", call_id="1774746000.1")
             daemon.ring(extension="103", caller="104", call_id="1774746000.5")
+            wait_until(lambda: len(home.actions("siren")) == 4, "both wait")
         with home.serving() as daemon:
             # The PBX did not see its report answered, and sends it to the one that is there.
             daemon.report("answer", extension="103", caller="104", call_id="1774746000.5")
+            wait_said(subscriber, "off/103 false", "off/101 true")
             wait_said(subscriber, "waits 101")
             wait_until(lambda: actions(home, "short")[0][1] == "dropped", "the other is given up")
-    assert said(subscriber) == ["waits 101"]
+    assert "waits 103" not in said(subscriber)
     assert ("for", "dropped", "answer came in time") in actions(home, "waits")
     assert actions(home, "short") == [("for", "dropped", "not begun within 3 s")]
 
@@ -148,17 +157,6 @@ def test_the_siren_that_was_on_gets_its_off_after_kill_9(tmp_path: Path, broker:
     assert said(subscriber) == ["siren ON", "siren OFF done"]
 
 
-def test_a_wait_whose_time_came_while_nobody_ran_ends_after_the_start(
-    tmp_path: Path, broker: Mosquitto
-) -> None:
-    with house(tmp_path, broker, SIREN.replace("10m", "1s")) as (home, subscriber):
-        with home.serving() as daemon:
-            daemon.ring(**CALL)
-            wait_until(lambda: actions(home, "siren")[1:], "it waits")
-        with home.serving():
-            wait_said(subscriber, "siren ON", "siren OFF done")
-
-
 def test_the_siren_gets_its_off_though_the_kill_came_before_the_on_was_written_down(
     tmp_path: Path, broker: Mosquitto
 ) -> None:
@@ -175,16 +173,21 @@ def test_the_siren_gets_its_off_though_the_kill_came_before_the_on_was_written_d
 
 def sent_but_not_written_down(
     home: Home, daemon: Daemon, broker: Mosquitto, subscriber: Subscriber
-) -> None:
-    """Ring, and kill the daemon when its ON was sent but what became of that was not kept."""
+) -> float:
+    """When it rang, by the monotonic clock, and the daemon was killed at the worst moment.
+
+    Its ON was sent, but what became of that was not written down.
+    """
     daemon.wait_logged("broker connected")
     broker.pause()
     daemon.ring(**CALL)
+    rang = time.monotonic()
     with closing(sqlite3.connect(home.state / "pbxrules.db")) as other:
         other.execute("BEGIN IMMEDIATE")  # it can write no more
         broker.resume()
         wait_said(subscriber, "siren ON")
         daemon.kill()
+    return rang
 
 
 def test_promise_4_an_action_that_may_have_been_tried_owes_its_finally_though_it_expires(
@@ -193,9 +196,8 @@ def test_promise_4_an_action_that_may_have_been_tried_owes_its_finally_though_it
     rules = SIREN.replace('payload: "ON"}', 'payload: "ON"}\n        expires: 2s')
     with house(tmp_path, broker, rules) as (home, subscriber):
         with home.serving() as daemon:
-            begun = time.monotonic()
-            sent_but_not_written_down(home, daemon, broker, subscriber)
-        until(begun + 3.0)
+            rang = sent_but_not_written_down(home, daemon, broker, subscriber)
+        until(rang + 2.0)
         with home.serving():
             wait_said(subscriber, "siren ON", "siren OFF expired")
             home.wait_settled(2)
@@ -305,7 +307,10 @@ rules:
     actions: [{mqtt: {topic: kept}}]
   - id: begun
     triggers: {event: ring}
-    actions: [{mqtt: {topic: begun, payload: "1"}}, {wait_for: {event: bye}}, {mqtt: {topic: begun, payload: old}}]
+    actions:
+      - mqtt: {topic: begun, payload: "1"}
+      - wait_for: {event: bye}
+      - mqtt: {topic: begun, payload: old}
   - id: removed
     triggers: {event: ring}
     actions: [{mqtt: {topic: removed, payload: "ON"}}, {wait_for: {event: bye}}]
@@ -440,13 +445,6 @@ rules:
                 ring_until(again, "no alarm, armed is null")
 
 
-def retain(broker: Mosquitto, topic: str, payload: str) -> None:
-    """Have the broker keep *payload*; an empty one removes what it kept."""
-    what = ["-m", payload] if payload else ["-n"]
-    argv = ["mosquitto_pub", "-h", HOST, "-p", str(broker.port), "-q", "1", "-r", "-t", topic]
-    subprocess.run([*argv, *what], check=True, timeout=10)
-
-
 # --- kill -9 at any moment -------------------------------------------------------------------
 
 
@@ -471,7 +469,7 @@ rules:
       - mqtt: {topic: siren, payload: "OFF"}
 """
     seed = random.SystemRandom().getrandbits(32)
-    moments = random.Random(seed)
+    moments = random.Random(seed)  # noqa: S311 - to be had again from its seed
     with house(tmp_path, broker, rules) as (home, subscriber):
         with home.serving() as daemon:
             daemon.ring(**CALL)
