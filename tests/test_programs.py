@@ -380,9 +380,9 @@ def test_promise_8_the_result_of_an_action_with_a_secret_has_no_words_of_its_tar
     assert made(f"[{secret}, {{log: '{{{{ r.exit_code }}}} {{{{ r.timed_out }}}}'}}]").nodes
     assert said(f"[{secret}, {{log: '{{{{ r.stdout }}}}'}}]") == [
         (
-            "4:77: unknown-name: 'r' keeps no 'stdout'"
-            " (its action uses a secret, which the answer may repeat)"
-        )
+            "4:83: unknown-name: 'r' keeps no 'stdout' (its action uses a secret, which "
+            "the answer may repeat)"
+        ),
     ]
 
 
@@ -514,7 +514,7 @@ def said(actions: str, last: str = "") -> list[str]:
 
 
 NO_NAME = "unknown-name: 'x' is no name that templates know (a text stands in quotes: 'x')"
-DURATION = "is not a whole number and one of ms, s, m, h, d, such as 20s"
+DURATION = "is not a duration such as 20s or 5m"
 VERBS = "http, log, mqtt, shell, choose, delay, if, parallel, repeat, script, set, stop, wait_for"
 MISTAKES: list[tuple[str, str, list[str], str]] = [
     ("[{then: [{log: '{{ x }}'}]}]", "", [
@@ -539,14 +539,14 @@ MISTAKES: list[tuple[str, str, list[str], str]] = [
     ], "keys of actions beside a delay"),
     ("[{if: {callr: 1}, log: a, then: [{log: '{{ x }}'}]}]", "", [
         "4:19: unknown-field: no event has a field 'callr' (did you mean 'caller'?)",
-        ("4:30: two-verbs: 'log' stands in an action that has 'if' already"
-         " (begin a new action with -)"),
-        f"4:51: {NO_NAME}",
+        ("4:30: two-verbs: 'log' stands in an action that has 'if' already (begin a "
+         "new action with -)"),
+        f"4:55: {NO_NAME}",
     ], "two verbs, and what is wrong inside"),
     ("[{delay: {seconds: 5}}, {delay: 5}, {delay: '00:00:05'}]", "", [
-        f"4:21: wrong-type: a mapping {DURATION}",
-        f"4:44: wrong-type: 5 {DURATION}",
-        f"4:56: wrong-value: '00:00:05' {DURATION}",
+        f"4:21: wrong-type: a mapping {DURATION} (write 5s)",
+        f"4:44: wrong-type: 5 {DURATION} (write 5s)",
+        f"4:56: wrong-value: '00:00:05' {DURATION} (write 5s)",
     ], "delays of Home Assistant"),
     ("[{wait_for_trigger: [], continue_on_timeout: false}, {wait_template: x}, {scene: x}]", "", [
         "4:14: unknown-key: 'wait_for_trigger' is no key of an action (say 'wait_for')",
@@ -564,17 +564,20 @@ MISTAKES: list[tuple[str, str, list[str], str]] = [
          " (take the action out, or put # before its lines)"),
     ], "more of Home Assistant's words"),
     ("[{wait_for: [{event: bye}]}, {wait_for: {}}, {wait_for: {event: bye}, else: go}]", "", [
-        ("4:24: wrong-type: a list is not a mapping (one map of field tests; a list inside it"
-         " says any of, as in {event: [answer, bye]})"),
-        "4:52: wrong-value: this mapping is empty",
+        ("4:24: wrong-type: a list is not a mapping (one map of field tests; a list "
+         "inside it says any of, as in {event: [answer, bye]})"),
+        ("4:52: wrong-value: this mapping is empty (one map of field tests; a list "
+         "inside it says any of, as in {event: [answer, bye]})"),
         "4:88: wrong-value: 'go' is not continue or stop, or a list of actions",
     ], "waits that are none"),
     ("[{wait_for: {evnt: bye, same: none, time: night, event: [anser]}, timeout: never}]", "", [
         "4:25: unknown-field: no event has a field 'evnt' (did you mean 'event'?)",
-        "4:36: unknown-field: no event has a field 'same' (it stands beside 'wait_for')",
-        "4:48: unknown-field: no event has a field 'time' (it stands under 'conditions')",
-        "4:69: unknown-event: no report is the event 'anser' (did you mean 'answer'?)",
-        f"4:87: wrong-value: 'never' {DURATION}",
+        ("4:36: unknown-field: no event has a field 'same' (it stands beside "
+         "'wait_for')"),
+        ("4:48: unknown-field: no event has a field 'time' (it stands under "
+         "'conditions')"),
+        ("4:69: unknown-event: no report is the event 'anser' (did you mean 'answer'?)"),
+        f"4:87: wrong-value: 'never' {DURATION} (a whole number with ms, s, m, h or d behind it)",
     ], "what stands in a wait and should not, whatever stands beside it"),
     (("[{wait_for: {event: bye}, same: callr}, {wait_for: {event: bye}, same: [caller, call]},"
      " {wait_for: {event: bye}, same: [none]}, {wait_for: {event: bye}, else: [{log: a}]}]"), "", [
@@ -590,68 +593,73 @@ MISTAKES: list[tuple[str, str, list[str], str]] = [
     ], "an if without then, and with another's else"),
     ("[{if: '{{ x }}', then: [{lgo: a}, {log: '{{ x }}'}], else: {log: a}}, {if: 5, then: []}]",
      "", [
-        f"4:18: {NO_NAME}",
-        "4:37: unknown-key: 'lgo' is no key of an action (did you mean 'log'?)",
-        f"4:52: {NO_NAME}",
-        "4:71: wrong-type: a mapping is not a list or text",
-        "4:87: wrong-type: 5 is not a mapping or a list or text",
-        "4:96: wrong-value: this list is empty",
-    ], "all that is wrong with an if, and in it"),
+         f"4:22: {NO_NAME}",
+         "4:37: unknown-key: 'lgo' is no key of an action (did you mean 'log'?)",
+         f"4:56: {NO_NAME}",
+         ('4:71: wrong-type: a mapping is not a list or text (such as [{log: "the '
+          'light is on"}])'),
+         ('4:87: wrong-type: 5 is not a mapping or a list or text (such as "{{ '
+          'light.exit_code != 0 }}")'),
+         "4:96: wrong-value: this list is empty",
+     ], "all that is wrong with an if, and in it"),
     ("[{choose: [{conditions: [], sequence: []}]}, {choose: {when: 1}}, {choose: []}]", "", [
-        "4:23: missing-key: 'do' is missing from a branch of choose",
-        "4:23: missing-key: 'when' is missing from a branch of choose",
-        "4:24: unknown-key: 'conditions' is no key of a branch of choose (say 'when')",
+        ("4:24: unknown-key: 'conditions' is no key of a branch of choose (say 'when')"),
         "4:40: unknown-key: 'sequence' is no key of a branch of choose (say 'do')",
-        ("4:66: wrong-type: a mapping is not a list"
-         " (a list of branches: [{when: …, do: […]}])"),
-        "4:87: wrong-value: this list is empty",
+        ("4:66: wrong-type: a mapping is not a list (a list of branches: [{when: …, "
+         "do: […]}])"),
+        ("4:87: wrong-value: this list is empty (a list of branches: [{when: …, do: "
+         "[…]}])"),
     ], "a choose of Home Assistant, and such as are none"),
     ("[{choose: [{when: '{{ x }}', do: [{log: '{{ x }}'}]}], default: [{log: '{{ x }}'}]}]", "", [
-        f"4:30: {NO_NAME}", f"4:52: {NO_NAME}", f"4:83: {NO_NAME}",
+        f"4:34: {NO_NAME}",
+        f"4:56: {NO_NAME}",
+        f"4:87: {NO_NAME}",
     ], "what is wrong in each branch"),
     ("[{repeat: {sequence: [], times: 3}}, {repeat: {for_each: [1], do: [{log: a}]}}]", "", [
-        "4:22: missing-key: 'do' is missing from a repeat",
         "4:23: unknown-key: 'sequence' is no key of a repeat (say 'do')",
         "4:37: unknown-key: 'times' is no key of a repeat (say 'count')",
-        ("4:59: unknown-key: 'for_each' is no key of a repeat"
-         " (there are no loops over lists: write the actions out, or count)"),
+        ("4:59: unknown-key: 'for_each' is no key of a repeat (there are no loops "
+         "over lists: write the actions out, or count)"),
     ], "repeats of Home Assistant"),
     ("[{repeat: {do: [{log: '{{ x }}'}]}}, {repeat: {count: 0, while: a, until: b, do: []}}]",
      "", [
-        ("4:22: missing-key: a repeat needs an end: 'count', 'while' or 'until'"
-         " (such as count: 3)"),
-        f"4:34: {NO_NAME}",
-        "4:66: wrong-value: 0 is less than 1",
-        ("4:76: bad-condition: a condition is a template that gives true or false"
-         " (write '{{ … }}', or a map of tests)"),
-        "4:79: two-keys: 'while' and 'until' can't both stand in a repeat",
-        ("4:86: bad-condition: a condition is a template that gives true or false"
-         " (write '{{ … }}', or a map of tests)"),
-        "4:93: wrong-value: this list is empty",
-    ], "a repeat without an end, and with too many"),
+         ("4:22: missing-key: a repeat needs an end: 'count', 'while' or 'until' "
+          "(such as count: 3)"),
+         f"4:38: {NO_NAME}",
+         "4:66: wrong-value: 0 is less than 1",
+         ("4:76: bad-condition: a condition is a template that gives true or false "
+          "(write '{{ … }}', or a map of tests)"),
+         "4:79: two-keys: 'while' and 'until' can't both stand in a repeat",
+         ("4:86: bad-condition: a condition is a template that gives true or false "
+          "(write '{{ … }}', or a map of tests)"),
+         "4:93: wrong-value: this list is empty",
+     ], "a repeat without an end, and with too many"),
     (("[{parallel: [{delay: 5s}, {log: '{{ x }}'}, {parallel: [{log: a}]}, {set: {door: a}},"
      " {if: {caller: 1}, then: [{log: a}]}]}, {parallel: {log: a}}, {parallel: []}]"), "", [
-        "4:26: not-here: 'delay' can't stand in 'parallel' (it holds actions only)",
-        f"4:44: {NO_NAME}",
-        "4:57: not-here: 'parallel' can't stand in 'parallel' (it holds actions only)",
-        "4:81: not-here: 'set' can't stand in 'parallel' (it holds actions only)",
-        "4:99: not-here: 'if' can't stand in 'parallel' (it holds actions only)",
-        "4:148: wrong-type: a mapping is not a list",
-        "4:170: wrong-value: this list is empty",
-    ], "what can't be done side by side"),
+         "4:26: not-here: 'delay' can't stand in 'parallel' (it holds actions only)",
+         f"4:48: {NO_NAME}",
+         ("4:57: not-here: 'parallel' can't stand in 'parallel' (it holds actions "
+          "only)"),
+         "4:81: not-here: 'set' can't stand in 'parallel' (it holds actions only)",
+         "4:99: not-here: 'if' can't stand in 'parallel' (it holds actions only)",
+         ("4:148: wrong-type: a mapping is not a list (put '- ' before it, or "
+          "brackets around it)"),
+         "4:170: wrong-value: this list is empty",
+     ], "what can't be done side by side"),
     ("[{stop: 5}, {stop: '{{ x }}'}, {stop: '{{ secret.ntfy }}'}]", "", [
         "4:20: wrong-type: 5 is not text (put it in quotes)",
-        f"4:31: {NO_NAME}",
-        ("4:50: kept-secret: a secret can't stand in what is kept on disk"
-         " (only actions are given secrets)"),
+        f"4:35: {NO_NAME}",
+        ("4:50: kept-secret: a secret can't stand in what is kept on disk (only "
+         "actions are given secrets)"),
     ], "reasons to stop that are none"),
     ("[{set: {mised: 1, armed: 5, x: 1, door: '{{ secret.ntfy }}', last: '{{ x }}'}}]", "", [
         "4:20: unknown-state: no state is called 'mised' (did you mean 'missed'?)",
-        "4:30: read-only: 'armed' is what MQTT tells, and read-only (publish to home/armed)",
+        ("4:30: read-only: 'armed' is what MQTT tells, and read-only (publish to "
+         "home/armed)"),
         "4:40: unknown-state: no state is called 'x' (declare it under 'state:')",
-        ("4:52: kept-secret: a secret can't stand in what is kept on disk"
-         " (only actions are given secrets)"),
-        f"4:79: {NO_NAME}",
+        ("4:52: kept-secret: a secret can't stand in what is kept on disk (only "
+         "actions are given secrets)"),
+        f"4:83: {NO_NAME}",
     ], "names that can't be set, and values"),
     (("[{set: {missed: many, door: 5, open: 'true', last: x}},"
      " {set: {missed: 'a {{ caller }}', open: '{{ caller }}', door: '{{ caller }}s'}}]"), "", [
@@ -668,13 +676,13 @@ MISTAKES: list[tuple[str, str, list[str], str]] = [
     ], "values of another type"),
     ("[{set: {missed: null, door: {a: 1}}}, {set: {}}, {set: 5}]", "", [
         "4:28: wrong-type: null is not text or a number or true or false or a list",
-        "4:40: wrong-type: a mapping is not text or a number or true or false or a list",
-        "4:56: wrong-value: this mapping is empty",
+        ("4:40: wrong-type: a mapping is not text or a number or true or false or a "
+         "list"),
+        "4:56: wrong-value: this mapping is empty (such as {missed: 0})",
         "4:67: wrong-type: 5 is not a mapping (such as {missed: 0})",
     ], "values that no state has"),
     ("[{script: blink}, {script: {service: blink, data: {}}}, {script: {name: blnk}}]", "", [
         "4:22: wrong-type: 'blink' is not a mapping (such as {name: blink})",
-        "4:39: missing-key: 'name' is missing from a script",
         "4:40: unknown-key: 'service' is no key of a script (say 'name')",
         "4:56: unknown-key: 'data' is no key of a script (say 'with')",
         "4:84: unknown-script: no script is called 'blnk' (did you mean 'blink'?)",
@@ -704,18 +712,18 @@ MISTAKES: list[tuple[str, str, list[str], str]] = [
     ], "names that can't be taken"),
     (("[{log: '{{ r }}'}, {shell: [a, '{{ r }}'], register: r},"
      " {log: '{{ r.exitcode }} {{ outcome }} {{ call.anwser }} {{ state.x }}'}]"), "", [
-        "4:19: unknown-name: 'r' is not known here (a later action registers it)",
-        "4:43: unknown-name: 'r' is not known here (a later action registers it)",
-        "4:75: unknown-name: 'call' has no 'anwser' (did you mean 'answered'?)",
-        "4:75: unknown-name: 'outcome' is not known here (only 'finally' knows it)",
-        "4:75: unknown-name: 'r' has no 'exitcode' (did you mean 'exit_code'?)",
-        "4:75: unknown-name: 'state' has no 'x' (declare it under 'state:')",
-    ], "names that are not known there"),
+         "4:23: unknown-name: 'r' is not known here (a later action registers it)",
+         "4:47: unknown-name: 'r' is not known here (a later action registers it)",
+         "4:81: unknown-name: 'r' has no 'exitcode' (did you mean 'exit_code'?)",
+         "4:96: unknown-name: 'outcome' is not known here (only 'finally' knows it)",
+         "4:115: unknown-name: 'call' has no 'anwser' (did you mean 'answered'?)",
+         "4:134: unknown-name: 'state' has no 'x' (declare it under 'state:')",
+     ], "names that are not known there"),
     (("[{parallel: [{shell: [a], register: r}, {log: '{{ r }}'}]},"
      " {repeat: {while: '{{ s.exit_code == 0 }}', do: [{shell: [b], register: s}]}}]"), "", [
-        "4:58: unknown-name: 'r' is not known here (a later action registers it)",
-        "4:89: unknown-name: 's' is not known here (a later action registers it)",
-    ], "results of what is beside, and of a round to come"),
+         "4:62: unknown-name: 'r' is not known here (a later action registers it)",
+         "4:93: unknown-name: 's' is not known here (a later action registers it)",
+     ], "results of what is beside, and of a round to come"),
     ("[{shel: [a], register: r}, {script: {name: no}, register: s}, {log: '{{ r.x }}'}]", "", [
         "4:14: unknown-key: 'shel' is no key of an action (did you mean 'shell'?)",
         "4:55: unknown-script: no script is called 'no' (declare it under 'scripts:')",
@@ -723,14 +731,19 @@ MISTAKES: list[tuple[str, str, list[str], str]] = [
     ("[{log: a}]",
      ("[{delay: 5s}, {if: '{{ outcom }}', then: [{stop: x}, {parallel: [{log: a}]}]},"
      " {script: {name: ask}}, {log: '{{ x }}'}, {set: {mised: 1}}]"), [
-        "5:14: not-here: 'delay' can't stand in 'finally' (it holds actions, 'if' and 'set')",
-        "5:31: unknown-name: 'outcom' is no name that templates know (did you mean 'outcome'?)",
-        "5:55: not-here: 'stop' can't stand in 'finally' (it holds actions, 'if' and 'set')",
-        "5:66: not-here: 'parallel' can't stand in 'finally' (it holds actions, 'if' and 'set')",
-        "5:92: not-here: 'script' can't stand in 'finally' (it holds actions, 'if' and 'set')",
-        f"5:120: {NO_NAME}",
-        "5:139: unknown-state: no state is called 'mised' (did you mean 'missed'?)",
-    ], "what can't be done last"),
+         ("5:14: not-here: 'delay' can't stand in 'finally' (it holds actions, 'if' "
+          "and 'set')"),
+         ("5:35: unknown-name: 'outcom' is no name that templates know (did you mean "
+          "'outcome'?)"),
+         ("5:55: not-here: 'stop' can't stand in 'finally' (it holds actions, 'if' "
+          "and 'set')"),
+         ("5:66: not-here: 'parallel' can't stand in 'finally' (it holds actions, "
+          "'if' and 'set')"),
+         ("5:92: not-here: 'script' can't stand in 'finally' (it holds actions, 'if' "
+          "and 'set')"),
+         f"5:124: {NO_NAME}",
+         "5:139: unknown-state: no state is called 'mised' (did you mean 'missed'?)",
+     ], "what can't be done last"),
 ]  # fmt: skip
 
 
@@ -744,10 +757,11 @@ def test_a_mistake_in_a_step(actions: str, last: str, expected: list[str]) -> No
 
 SCRIPTS = [
     ("{a b: [{log: a}], c: [], d: {log: a}}", [
-        ("1:11: wrong-value: 'a b' is not a script's name: letters, digits, _ and -,"
-         " no digit first"),
+        ("1:11: wrong-value: 'a b' is not a script's name: letters, digits, _ and -, "
+         "no digit first"),
         "1:31: wrong-value: this list is empty",
-        "1:38: wrong-type: a mapping is not a list",
+        ("1:38: wrong-type: a mapping is not a list (put '- ' before it, or brackets "
+         "around it)"),
     ], "scripts that are none"),
     ("{a: [{script: {name: b}}], b: [{script: {name: a}}], c: [{script: {name: c}}]}", [
         "1:57: script-loop: the script 'a' would run itself: a → b → a",
@@ -755,14 +769,14 @@ SCRIPTS = [
     ], "scripts that would run themselves"),
     (("{a: [{log: '{{ x }} {{ r }}'}, {shell: [a], register: r}, {shell: [sh, -c, '{{ caller }}']},"
      " {shell: ['{{ vars.prog }}', '{{ caller }}']}]}"), [
-        "1:21: unknown-name: 'r' is not known here (a later action registers it)",
-        f"1:21: {NO_NAME}",
-        ("1:85: shell-code: 'sh' would run this template as code"
-         ' (write shell: "…" as one text, with "$PBX_CALLER" in it)'),
-    ], "what is wrong whatever the script is given"),
+         f"1:25: {NO_NAME}",
+         "1:33: unknown-name: 'r' is not known here (a later action registers it)",
+         ("1:85: shell-code: 'sh' would run this template as code (write shell: \"…\" "
+          'as one text, with "$PBX_CALLER" in it)'),
+     ], "what is wrong whatever the script is given"),
     ("{a: [{log: a, expires: x}, {if: {callr: 1}, then: [{set: {y: 1}}]}]}", [
-        ("1:33: wrong-value: 'x' is not a whole number and one of ms, s, m, h, d, such as 60s,"
-         " or never"),
+        ("1:33: wrong-value: 'x' is not a duration such as 60s, or never (a whole "
+         "number with ms, s, m, h or d behind it)"),
         "1:43: unknown-field: no event has a field 'callr' (did you mean 'caller'?)",
         "1:68: unknown-state: no state is called 'y' (declare it under 'state:')",
     ], "all that is wrong with a script that nobody puts in"),
