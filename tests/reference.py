@@ -342,8 +342,6 @@ class Reference:
                 (match for match in reversed(self.counted) if match.what == what),
             )
         ]
-        # What was too old once stays so, whatever the clocks say later.
-        self.counted = [m for m in self.counted if m.what != what or m in before]
         of_calls = count.get("of", "calls") == "calls"
         again = of_calls and report.call and report.call in [match.call for match in before]
         anew = [*takewhile(lambda match: not match.fires, before)]
@@ -367,7 +365,7 @@ class Reference:
     def ends(self, run: Run, report: Report) -> bool:
         """Whether a report ends what a run's ``for`` waits for."""
         began = run.report
-        if not self.surely_same(began, report):
+        if not report.sure or report.subject is None or report.subject != began.subject:
             return False
         told = listed(run.trigger.get("until"))
         if report.kind not in (told or UNTIL.get(began.kind, ())):
@@ -377,22 +375,6 @@ class Reference:
         if report.kind == "call_failed" and not told:
             return report.fields.get("call_id") == began.fields.get("call_id")
         return True
-
-    def surely_same(self, one: Report, other: Report) -> bool:
-        """Whether two reports are without a doubt of the same call, or of the same extension."""
-        if one.subject is None or one.subject != other.subject:
-            return False
-        return (self.is_sure(one) and other.sure) or (
-            "call_id" in one.fields and one.fields["call_id"] == other.fields["call_id"]
-        )
-
-    def is_sure(self, report: Report) -> bool:
-        """Whether some report with this id was surely of this call."""
-        own = report.call, report.fields.get("call_id")
-        return report.sure or any(
-            (other.call, other.fields.get("call_id")) == own and other.sure
-            for other in self.reports
-        )
 
     def stayed_so(self, run: Run) -> None:
         """A ``for`` has lasted its time: it fires, unless that was too long ago."""
@@ -411,8 +393,7 @@ class Reference:
     def fire(self, run: Run) -> None:
         """Conditions, ``once_per``, ``cooldown``, ``mode``; then it starts or waits for that."""
         rule = run.rule
-        run.sees = self.state
-        names = self.names(run)
+        names = {**run.report.fields, "state": self.state, "trigger": {"id": run.trigger_id}}
         if not self.holds(rule.get("conditions"), run.report.fields, names):
             return
         if "once_per" in rule and run.report.call and self.has_run_for(run):
@@ -609,7 +590,11 @@ class Reference:
             return False
         same = step.get("same", "call")
         if same == "call":
-            return self.surely_same(run.report, report)
+            return (
+                report.sure
+                and report.subject is not None
+                and (report.subject == run.report.subject)
+            )
         return same == "none" or all(
             report.fields.get(name) == run.report.fields.get(name) for name in listed(same)
         )
@@ -684,14 +669,7 @@ class Reference:
             "state": run.sees,
             "outcome": run.outcome,
             "trigger": {"id": run.trigger_id},
-            "call": self.of_call(run.report),
         }
-
-    def of_call(self, report: Report) -> dict[str, Any]:
-        if report.kind == "extension_status" or not report.call:
-            return {"id": None, "sure": False, "answered": False}
-        answered = any(r.call == report.call and r.kind == "answer" for r in self.reports)
-        return {"id": report.call, "sure": self.is_sure(report), "answered": answered}
 
     def agrees(self, run: Run, conditions: Any) -> bool:
         return self.holds(conditions, run.report.fields, self.names(run))

@@ -32,7 +32,9 @@ def test_an_action_that_a_newer_match_cuts_short_is_settled_with_that_reason() -
 
 def test_finally_does_not_run_after_a_parallel_of_which_nothing_was_begun() -> None:
     house = House(
-        rules("id: r, triggers: any, actions: [{parallel: [{log: a}, {log: b}]}], finally: [{log: z}]")
+        rules(
+            "id: r, triggers: any, actions: [{parallel: [{log: a}, {log: b}]}], finally: [{log: z}]"
+        )
     )
     house.up = False
     house.tell()
@@ -57,7 +59,9 @@ def test_finally_runs_after_a_parallel_of_which_one_was_begun() -> None:
 
 def test_finally_runs_after_a_crash_during_a_parallel_for_one_may_have_been_begun() -> None:
     house = House(
-        rules("id: r, triggers: any, actions: [{parallel: [{log: a}, {log: b}]}], finally: [{log: z}]")
+        rules(
+            "id: r, triggers: any, actions: [{parallel: [{log: a}, {log: b}]}], finally: [{log: z}]"
+        )
     )
     house.up = False
     house.tell()
@@ -134,9 +138,7 @@ def test_a_run_sees_what_it_set_at_once() -> None:
 
 
 def test_the_next_run_of_a_lane_sees_what_the_one_before_has_set() -> None:
-    house = House(
-        rules(f"{QUEUED}, actions: [{COUNTS}, {{delay: 1s}}, {COUNTS}]", state="{n: 0}")
-    )
+    house = House(rules(f"{QUEUED}, actions: [{COUNTS}, {{delay: 1s}}, {COUNTS}]", state="{n: 0}"))
     house.tell()
     house.tell()
     house.wait(1)
