@@ -8,7 +8,7 @@ written.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import count as counting
 from typing import Any
@@ -27,6 +27,7 @@ from pbxrules.model import (
     Decision,
     Event,
     Facts,
+    FieldTest,
     Miss,
     Moment,
     Program,
@@ -129,22 +130,21 @@ def _candidates(
     """What the triggers of each candidate missed, and those that the event fits."""
     because: dict[int, list[tuple[Miss, ...]]] = {}
     fits: dict[int, Trigger] = {}
-    for rule_place, trigger_place in ruleset.index.candidates(event):
+    for (rule_place, trigger_place), tests in ruleset.index.candidates(event):
         if rule_place in fits:
             continue
-        trigger = ruleset.rules[rule_place].triggers[trigger_place]
-        missed = _first_missed(trigger, event)
+        missed = _first_missed(tests, event)
         if missed is None:
-            fits[rule_place] = trigger
+            fits[rule_place] = ruleset.rules[rule_place].triggers[trigger_place]
             because[rule_place] = []
         else:
             because.setdefault(rule_place, []).append((missed,))
     return because, fits
 
 
-def _first_missed(trigger: Trigger, event: Event) -> Miss | None:
+def _first_missed(tests: Iterable[FieldTest], event: Event) -> Miss | None:
     fields = event.fields
-    for test in trigger.tests:
+    for test in tests:
         try:
             value = fields.get(test.field)
             if value is None:

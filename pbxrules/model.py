@@ -79,7 +79,7 @@ Kind = Literal["equals", "begins", "ends", "contains", "matches"]
 class Key:
     """What a text is like that passes a test: what an index files the test under.
 
-    A field that passes is, or has as an element, such a text; not every such text passes.
+    A field that passes is, or has as an element, such a text.
     """
 
     kind: Kind
@@ -88,6 +88,8 @@ class Key:
     """Patterns of RE2 for the whole text, where *kind* is ``matches``.  Empty: none passes."""
     folded: bool = False
     """*texts* are case-folded, and the field's text is to be so, too."""
+    exact: bool = False
+    """Every field with such a text passes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
