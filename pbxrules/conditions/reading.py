@@ -13,7 +13,7 @@ from pbxrules.conditions.fields import FieldTestError, field_test, value_of
 from pbxrules.conditions.leaves import Leaf, in_words
 from pbxrules.conditions.times import Time
 from pbxrules.errors import Fault, did_you_mean
-from pbxrules.language import CONDITION_HINTS, EVENT_HINTS, Language
+from pbxrules.language import CONDITION_HINTS, EVENT_HINTS, TRIGGER_HINTS, Language
 from pbxrules.members import Members, joined
 from pbxrules.misplaced import COLUMN
 from pbxrules.model import Condition, Facts, FieldTest, Miss, Trigger
@@ -165,14 +165,15 @@ class Reader:
         if name in fields or (first == "payload" and members and all(members)):
             return None
         elsewhere = [place for place, words in self.language.words.items() if name in words]
-        if elsewhere:
+        theirs = TRIGGER_HINTS if where == "trigger" else CONDITION_HINTS
+        if name in theirs:
+            hint = theirs[name]
+        elif elsewhere:
             hint = f"it stands under '{elsewhere[0]}s'"
         elif name in self.language.operators:
             hint = f"write it in a field's test, as in caller: {{{name}: …}}"
         elif name in self.language.rule_keys:
             hint = COLUMN.format(f"{where}s")
-        elif where == "condition" and name in CONDITION_HINTS:
-            hint = CONDITION_HINTS[name]
         elif first in hints:
             hint = f"say '{hints[first]}'"
         else:

@@ -38,6 +38,8 @@ def _read(wanted: Any, path: Path, reader: "Reader") -> Iterator[Condition]:
         return
     listed = wanted if isinstance(wanted, list) else [wanted]
     known = [trigger.id for trigger in reader.triggers]
+    if not known:  # they are missing, or could not be read, which is told already
+        return
     for place, name in enumerate(listed):
         if name not in known:
             at = (*path, place) if isinstance(wanted, list) else path

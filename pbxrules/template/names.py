@@ -156,6 +156,7 @@ NAMED = {
 
 MEMBERS = {
     "secret": "declare it under 'secrets:' in the configuration",
+    "vars": "declare it under 'variables:' of the rule, or in the configuration",
     "trigger": "it has id; what the report tells stands by itself, as {{ caller }}",
 }
 """What to do where a name has no such member."""
