@@ -11,6 +11,7 @@ from pbxrules.language import Language
 from pbxrules.lint.absent import absent_warnings
 from pbxrules.lint.actions import action_warnings
 from pbxrules.lint.alike import alike_warnings
+from pbxrules.lint.compared import compared_warnings
 from pbxrules.lint.never import Places, never_warnings
 from pbxrules.lint.texts import number_warnings, text_warnings
 from pbxrules.lint.unused import unused_warnings
@@ -43,3 +44,4 @@ def _of_each(rules: Sequence[WrittenRule], language: Language) -> Iterator[Probl
         yield from action_warnings(rule, language)
         yield from absent_warnings(rule, language, places)
         yield from text_warnings(rule, language)
+        yield from compared_warnings(rule)
