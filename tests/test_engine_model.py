@@ -8,25 +8,33 @@ so many streams.
 import os
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, reject, settings
 
 from tests.pairs import Pair
+from tests.reference import UnclearError
 from tests.streams import HAPPENINGS, STATE, rule_sets
 
-STREAMS = int(os.environ.get("PBXRULES_STREAMS", "300"))
+STREAMS = int(os.environ.get("PBXRULES_STREAMS", "200"))
 DAY_S = 86_400.0
 
 
 @settings(
     max_examples=STREAMS,
     deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    suppress_health_check=[
+        HealthCheck.too_slow,
+        HealthCheck.data_too_large,
+        HealthCheck.filter_too_much,
+    ],
 )
 @given(rule_sets(), HAPPENINGS)
 def test_whatever_happens_the_engine_does_what_the_language_says(
     rules: list[list[dict[str, Any]]], happenings: list[tuple[str, Any]]
 ) -> None:
     pair = Pair(rules, STATE)
-    for kind, told in happenings:
-        pair.happens(kind, told)
-    pair.comes_to_an_end()
+    try:
+        for kind, told in happenings:
+            pair.happens(kind, told)
+        pair.comes_to_an_end()
+    except UnclearError:
+        reject()  # a wall clock set back over a boot: the language does not say what is over

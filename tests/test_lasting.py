@@ -129,7 +129,7 @@ rules:
             wait_until(lambda: actions(home, "short")[0][1] == "dropped", "the other is given up")
     assert "waits 103" not in said(subscriber)
     assert ("for", "dropped", "answer came in time") in actions(home, "waits")
-    assert actions(home, "short") == [("for", "dropped", "not begun within 3 s")]
+    assert actions(home, "short") == [("for", "dropped", "not begun within 3s")]
 
 
 SIREN = """
