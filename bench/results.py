@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 
 from bench.contestants import PBXRULES, TORNADO, WEBHOOK
 from bench.joining import ALERT, BYE, SHARED, Joining
+from bench.lasting import MIXED, WAITING, Lasting
 from bench.throughput import Throughput
 
 AT_LEAST_OF_TORNADO = 0.8
@@ -17,6 +18,9 @@ RSS_MB = 60.0
 READY_S = 0.8
 RIGHTLY_SHARED, RIGHTLY_NEAR = 1.0, 0.99
 ASSIGN_S = 20e-6
+DECIDE_S = 40e-6
+WAITING_MB = 40.0
+LATE_S = 0.02
 
 
 @dataclass(slots=True, kw_only=True)
@@ -32,6 +36,7 @@ class Results:
     reports_before_rss: int = 0
     ready: list[float] = field(default_factory=list)
     joining: Joining | None = None
+    lasting: Lasting | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +74,13 @@ def median_rate(
 
 def verdicts(results: Results) -> list[Verdict]:
     """Return a verdict for each target whose figures were taken."""
-    return [*speed(results), *delay(results), *size(results), *calls(results)]
+    return [
+        *speed(results),
+        *delay(results),
+        *size(results),
+        *calls(results),
+        *remembering(results),
+    ]
 
 
 def speed(results: Results) -> list[Verdict]:
@@ -175,6 +186,39 @@ def calls(results: Results) -> list[Verdict]:
     return found
 
 
+def remembering(results: Results) -> list[Verdict]:
+    """Judge what rules that remember cost."""
+    lasting = results.lasting
+    if lasting is None:
+        return []
+    decide_s = statistics.median(lasting.decide_s[MIXED])
+    found = [
+        Verdict(
+            name=f"decide, 1,000 rules {MIXED}",
+            wanted=f"<= {DECIDE_S * 1e6:.0f} µs",
+            seen=f"{decide_s * 1e6:.1f} µs",
+            met=decide_s <= DECIDE_S,
+        )
+    ]
+    if lasting.late_s:
+        late_s = percentile(lasting.late_s, 99)
+        found += [
+            Verdict(
+                name=f"memory of {WAITING:,} waiting runs",
+                wanted=f"< {WAITING_MB:.0f} MB",
+                seen=f"{lasting.waiting_mb:.1f} MB",
+                met=lasting.waiting_mb < WAITING_MB,
+            ),
+            Verdict(
+                name="woken after its time, p99",
+                wanted=f"<= {LATE_S * 1e3:.0f} ms",
+                seen=f"{late_s * 1e3:.2f} ms",
+                met=late_s <= LATE_S,
+            ),
+        ]
+    return found
+
+
 def as_json(results: Results) -> dict[str, object]:
     """Return everything as values that JSON has; latencies as percentiles, in seconds."""
     return {
@@ -189,6 +233,7 @@ def as_json(results: Results) -> dict[str, object]:
         "reports_before_rss": results.reports_before_rss,
         "ready_s": results.ready,
         "joining": asdict(results.joining) if results.joining else None,
+        "lasting": asdict(results.lasting) if results.lasting else None,
         "verdicts": [asdict(verdict) for verdict in verdicts(results)],
     }
 

@@ -6,15 +6,15 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import daemon, joining, latency, throughput
+from bench import daemon, joining, lasting, latency, throughput
 from bench.broker import mosquitto
 from bench.contestants import PBXRULES, TORNADO, WEBHOOK, Contestant, contestant
 from bench.processes import free_port
 from bench.results import Results, percentile
 
 THROUGHPUT, LATENCY, SIZE = "throughput", "latency", "size"
-JOINING = "joining"
-PARTS = (THROUGHPUT, LATENCY, SIZE, JOINING)
+JOINING, LASTING = "joining", "lasting"
+PARTS = (THROUGHPUT, LATENCY, SIZE, JOINING, LASTING)
 SETTLE_S = 1.0
 FSYNCS = 100
 
@@ -52,6 +52,8 @@ def run(plan: Plan, results: Results, folder: Path, say: Say) -> None:
     """Measure what *plan* says into *results*, which keep what was taken if this raises."""
     if JOINING in plan.parts:
         results.joining = joining.measure(say)
+    if LASTING in plan.parts:
+        results.lasting = lasting.measure(plan.program, folder / LASTING, say)
     if {THROUGHPUT, LATENCY, SIZE}.isdisjoint(plan.parts):
         return
     with contestants(plan, folder) as running:
