@@ -28,7 +28,7 @@ from pbxrules.rules import RuleSet
 ROUNDS = 7
 RINGS = 500
 STATEFUL = 100
-MET = 5
+MET = 3
 """So many rules that remember fit each ring: one of each of the first ``KINDS``."""
 PLAIN, MIXED = "1,000 rules", "of which 100 remember"
 
@@ -66,13 +66,14 @@ KINDS = (
 """,
     f"""
     triggers: {FITS}
-    cooldown: 5m
+    once_per: call
+    conditions: [{{state: {{house: lived-in}}}}, "{{{{ not call.answered }}}}"]
+    cooldown: 2s
     actions: {DOES}
 """,
     f"""
     triggers: {FITS}
-    once_per: call
-    conditions: ["{{{{ not call.answered }}}}"]
+    cooldown: 5m
     actions: {DOES}
 """,
     f"""

@@ -28,7 +28,7 @@ from pbxrules import engine, runs
 from pbxrules.actions import Performer
 from pbxrules.alarms import Alarm, Alarms
 from pbxrules.errors import StoreError
-from pbxrules.memory import TIMED, Draft, Memory, Moves, Whole, touchable
+from pbxrules.memory import TIMED, Memory, Moves, Whole, touchable
 from pbxrules.model import Changes, Delivery, GiveUp, Moment, Outcome, Program, Run, TryAgain
 from pbxrules.rules import RuleSet
 from pbxrules.store import Advanced, LoadedRun, OpenRun, Store
@@ -440,14 +440,14 @@ class Dispatcher:
 
     def _delivery(self, whole: Whole, now: Moment) -> Delivery | GiveUp:
         secrets = self._secrets()
-        draft = Draft(self._memory, now)
+        memory, run = self._memory, whole.run
         try:
             return runs.delivery(
                 whole,
                 names=names_of(
-                    draft, whole.event, whole.run.call, self._memory.state(whole.program.state)
+                    memory.calls.get(run.call), whole.event, memory.state(whole.program.state)
                 ),
-                secrets=names(secrets) if whole.run.verb in TOLD else secrets,
+                secrets=names(secrets) if run.verb in TOLD else secrets,
                 store_id=self._store.id,
                 now=now,
             )
@@ -455,7 +455,7 @@ class Dispatcher:
             # Where, but not what: that may hold a secret, and is told with the outcome.
             at = "".join(traceback.format_tb(exc.__traceback__, limit=-1))
             logger.error("an action can't be filled in", extra={"fields": {"at": at}})  # noqa: TRY400
-            quiet = runs.step_of(whole.run, whole.program).uses_secret
+            quiet = runs.step_of(run, whole.program).uses_secret
             return GiveUp(reason=f"a defect: {type(exc).__name__ if quiet else repr(exc)}")
 
     def _tried(
