@@ -122,12 +122,12 @@ def decide(
             because[place] = [lacking]
         else:
             fired.append(rule)
-    verdicts = tuple(
+    verdicts = [
         Verdict(rule=ruleset.rules[place].id, matched=not missed, because=tuple(missed))
         for place, missed in sorted(because.items())
-    )
+    ]
     moves = draft.moves()
-    return Decision(verdicts=verdicts, fired=tuple(fired), changes=moves.changes), moves
+    return Decision(verdicts=tuple(verdicts), fired=tuple(fired), changes=moves.changes), moves
 
 
 def _candidates(
