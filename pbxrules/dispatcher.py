@@ -22,7 +22,6 @@ import traceback
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 
 from pbxrules import engine, runs
 from pbxrules.actions import Performer
@@ -71,7 +70,7 @@ class _Held:
     """Unless memory has it, or it is to be read again."""
     turn: int = 0
     """Entries of a line with an older number are none any more."""
-    alarm: Alarm | None = None
+    alarm: "Alarm[_Held] | None" = None
 
 
 @dataclass(slots=True)
@@ -126,7 +125,7 @@ class Dispatcher:
         self._held: dict[int, _Held] = {}
         self._hot = 0
         self._stopping = False
-        self._alarms = Alarms(lambda: now().uptime_s)
+        self._alarms = Alarms(lambda: now().uptime_s, self._ring)
         self._sweeper: asyncio.TimerHandle | None = None
         self.waiting: Counter[str] = Counter()
         """Runs that have not ended, by rule."""
@@ -196,7 +195,7 @@ class Dispatcher:
             self._place(held, next_try)
             self.pump(run.verb)
         elif run.verb != "join" and (run.verb != "lane" or run.expires_s is not None):
-            held.alarm = self._alarms.set(max(next_try, not_before), partial(self._wake, held))
+            held.alarm = self._alarms.set(max(next_try, not_before), held)
 
     def _let_go(self, held: _Held) -> None:
         """Take a run out of whatever it waits in; a try under way is killed."""
@@ -231,9 +230,16 @@ class Dispatcher:
 
     # --- time ----------------------------------------------------------------------------
 
-    def _wake(self, held: _Held) -> None:
-        """The time of a run that waits has come."""
+    def _ring(self, held: _Held) -> None:
+        """The time has come that a run waited for."""
         held.alarm = None
+        if held.verb in TIMED:
+            self._wake(held)
+        else:
+            self._line_up(held)
+            self.pump(held.verb)
+
+    def _wake(self, held: _Held) -> None:
         if self._stopping:
             return
         whole = self._memory.runs.get(held.id)
@@ -274,12 +280,7 @@ class Dispatcher:
         if next_try <= self._now().uptime_s:
             self._line_up(held)
         else:
-            held.alarm = self._alarms.set(next_try, partial(self._due, held))
-
-    def _due(self, held: _Held) -> None:
-        held.alarm = None
-        self._line_up(held)
-        self.pump(held.verb)
+            held.alarm = self._alarms.set(next_try, held)
 
     def _line_up(self, held: _Held) -> None:
         entry = held.due, next(self._order), held.turn, held

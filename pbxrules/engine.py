@@ -264,13 +264,13 @@ def _hold(
     said = f"for {for_s:g} s"
     if subject and draft.value("held", rule.id, subject) is not None:
         return Miss(said, found="waited for already")
-    now = draft.now
+    now, until = draft.now, list(trigger.until)
     if subject:
         fields = {name: match.event.fields[name] for name in HELD if name in match.event.fields}
-        held = {"fields": fields, "until": list(trigger.until)}
+        held = {"fields": fields, "until": until}
         draft.keep("held", rule.id, subject, held, now.after(for_s + DAY_S))
     run = _new(rule, match, run_id, draft)
-    waits_for = {"rule": rule.digest, "until": list(trigger.until)}
+    waits_for = {"rule": rule.digest, "until": until}
     waiting = run.changed(position="for", verb="for", next_try=now.after(for_s), results=waits_for)
     draft.put(Whole(waiting, match.event, rule.program))
     return Miss(said, found="waited for")
