@@ -63,7 +63,8 @@ class Moves:
         if self.call is not None:
             kept = (*kept, _kept_call(self.call.put))
             forgotten = (*forgotten, *((CALL, "", key) for key in self.call.gone))
-        return Changes(runs=tuple(whole.run for whole in self.runs), kept=kept, forgotten=forgotten)
+        runs = tuple([whole.run for whole in self.runs])
+        return Changes(runs=runs, kept=kept, forgotten=forgotten)
 
 
 def _kept_call(known: Known) -> Kept:
@@ -336,6 +337,8 @@ class Draft:
         """What the last run of a lane had set: the next one begins behind that."""
         self.freed: deque[Lane] = deque()
         """Lanes of which a run has ended, and that have not been looked at since."""
+        self.names: Mapping[str, Any] | None = None
+        """``call`` and ``state`` as the conditions of rules see them, for they are no run's."""
 
     # --- values ------------------------------------------------------------------------------
 
@@ -419,9 +422,9 @@ class Draft:
 
     def moves(self) -> Moves:
         """All that it changes."""
-        return Moves(
-            runs=tuple(self._runs.values()),
-            kept=tuple(kept for kept in self._kept.values() if kept is not None),
-            forgotten=tuple(key for key, kept in self._kept.items() if kept is None),
-            call=self._call,
-        )
+        runs = tuple(self._runs.values())
+        if not self._kept:
+            return Moves(runs=runs, call=self._call)
+        kept = tuple([kept for kept in self._kept.values() if kept is not None])
+        forgotten = tuple([key for key, kept in self._kept.items() if kept is None])
+        return Moves(runs=runs, kept=kept, forgotten=forgotten, call=self._call)

@@ -47,6 +47,9 @@ def tell_editors(whole: dict[str, Any]) -> None:
     _describe_fields(defs)
     for part in _maps(whole):
         _stand_alone(part, defs)
+    for part in defs.values():  # of a reference to a reference they would show the last one's words
+        if "$ref" in part:
+            _put_in(part, defs)
     for part in _maps(whole):
         if part.get("additionalProperties") == {"$ref": "#/$defs/test"}:
             # Not among its properties: those are the words that stand beside fields.
@@ -89,8 +92,12 @@ def _stand_alone(part: dict[str, Any], defs: dict[str, Any]) -> None:
     the description of what is referred to.
     """
     if "$ref" in part and any(map(_is_snippet, part.get("examples", []))):
-        there = copy.deepcopy(defs[part.pop("$ref").removeprefix("#/$defs/")])
-        part |= there | part
+        _put_in(part, defs)
+
+
+def _put_in(part: dict[str, Any], defs: dict[str, Any]) -> None:
+    there = copy.deepcopy(defs[part.pop("$ref").removeprefix("#/$defs/")])
+    part |= there | part
 
 
 def _begin_no_list(part: dict[str, Any]) -> None:

@@ -74,8 +74,9 @@ def _of_field(field: str, part: Part) -> FieldTest:
 
 def value_of(event: Event, field: str) -> FieldValue | None:
     """The value that a test of *field* sees; None where the event does not tell it."""
-    if not field.startswith("payload."):
-        return event.fields.get(field)
+    told = event.fields.get(field)
+    if told is not None or not field.startswith("payload."):
+        return told
     value: Any = event.payload
     for name in field.split(".")[1:]:
         value = value.get(name) if isinstance(value, Mapping) else None
