@@ -84,7 +84,7 @@ class _Line:
     parked: defaultdict[str, deque[tuple[int, _Held]]] = field(
         default_factory=lambda: defaultdict(deque)
     )
-    """Runs of rules that have all they may have under way."""
+    """Runs of rules that have all they may have under way, or whose last try is not over yet."""
     under_way: dict[int, "asyncio.Future[Outcome]"] = field(default_factory=dict)
     per_rule: Counter[str] = field(default_factory=Counter)
     loading: bool = False
@@ -297,7 +297,10 @@ class Dispatcher:
             and performer.ready()
         ):
             _, _, turn, held = heapq.heappop(line.waiting)
-            if turn != held.turn or held.id in line.under_way:
+            if turn != held.turn:
+                continue
+            if held.id in line.under_way:  # a try of it is being killed, and has its place still
+                line.parked[held.rule].append((turn, held))
                 continue
             whole = self._whole(held)
             if performer.per_rule is not None and line.per_rule[held.rule] >= performer.per_rule:

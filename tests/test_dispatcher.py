@@ -600,6 +600,42 @@ def test_promise_2_a_run_of_an_unknown_kind_is_given_up_with_the_reason(tmp_path
     assert all("an action needs a verb" in action["reason"] for action in actions)
 
 
+SIREN = """
+rules:
+  - id: siren
+    triggers: {event: ring}
+    mode: restart
+    actions: [{shell: ["on", "{{ caller }}"]}]
+    finally: [{shell: ["off", "{{ caller }}"]}]
+"""
+
+
+def test_a_newer_match_kills_the_command_and_finally_is_done_before_it_begins(
+    tmp_path: Path,
+) -> None:
+    async def main() -> list[dict[str, Any]]:
+        async with house(tmp_path, SIREN, {"shell": shell}) as here:
+            await here.take("1")
+            await until(lambda: shell.begun, "on")
+            await here.take("2")
+            await until(lambda: len(shell.begun) == 3, "off, and on again")
+            go_on.set()
+            return await here.settled(4)
+
+    async def wait(delivery: Delivery) -> Outcome:
+        if delivery.args["argv"] == ["on", "1"]:
+            await asyncio.Event().wait()
+        await go_on.wait() if delivery.args["argv"] == ["on", "2"] else None
+        return Done()
+
+    go_on = asyncio.Event()
+    shell = Hands(wait)
+    actions = asyncio.run(main())
+    said = [delivery.args["argv"] for delivery in shell.begun]
+    assert said == [["on", "1"], ["off", "1"], ["on", "2"], ["off", "2"]]
+    assert [action["state"] for action in actions] == ["dropped", "done", "done", "done"]
+
+
 FAN = """
 rules:
   - id: fan
