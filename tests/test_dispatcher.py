@@ -21,7 +21,6 @@ from pbxrules.showing import event_json
 from pbxrules.store import Store, reading
 from pbxrules.store.pruning import Keep
 from pbxrules.store.sqlite import SqliteStore
-from pbxrules.tellings import discreet
 from tests.daemon import HandClock, MemoryStore, RunningClock
 from tests.processes import PATIENCE_S
 
@@ -444,6 +443,25 @@ def test_a_failed_try_comes_again_after_a_delay_that_doubles(tmp_path: Path) -> 
     assert [gap >= least for gap, least in zip(gaps, (0.05, 0.1, 0.15), strict=True)] == [True] * 3
 
 
+def test_what_was_not_the_targets_word_is_tried_again_without_a_wait_and_costs_no_try(
+    tmp_path: Path,
+) -> None:
+    """The clock stands still: a wait would have no end."""
+    rules = LAMP.replace("}}]", "}, retry: {attempts: 2}}]")
+
+    def lost(delivery: Delivery) -> Outcome:
+        return Done() if delivery.attempt == 5 else TryAgain(reason="it went", at_once=True)
+
+    async def main() -> list[dict[str, Any]]:
+        async with house(tmp_path, rules, {"mqtt": Hands(lost)}) as here:
+            await here.take("0301")
+            await until(lambda: not here.dispatcher.waiting.total(), "done")
+            return here.actions()
+
+    (action,) = asyncio.run(main())
+    assert (action["state"], action["attempts"]) == ("done", 5)
+
+
 def test_promise_9_a_rule_with_too_many_runs_gives_up_its_newest_and_stops_no_other(
     tmp_path: Path,
 ) -> None:
@@ -723,20 +741,6 @@ def test_a_queue_goes_on_behind_a_run_that_nobody_understands(tmp_path: Path) ->
     told = {action["caller"]: action["state"] for action in asyncio.run(after())}
     assert told == {"1": "failed", "2": "done", "3": "done"}
     assert [delivery.args["topic"] for delivery in broker.begun] == ["new/2", "new/3"]
-
-
-@pytest.mark.parametrize(
-    ("secrets", "said", "kept"),
-    [
-        ({"a": "x1", "b": "x12"}, "x12 x1", "{{ secret.b }} {{ secret.a }}"),
-        ({"a": "token", "secret": "a"}, "token a", "{{ secret.a }} {{ secret.secret }}"),
-        ({"a": ""}, "a", "a"),
-    ],
-    ids=["the longest first", "no name is taken for a value", "none that is empty"],
-)
-def test_secrets_are_hidden(secrets: dict[str, str], said: str, kept: str) -> None:
-    assert discreet(Done(detail=said), secrets) == Done(detail=kept)
-    assert discreet(TryAgain(reason=said), secrets) == TryAgain(reason=kept)
 
 
 def test_promise_8_a_secret_that_an_action_gives_back_is_not_kept(
