@@ -99,7 +99,7 @@ class Pair:
             self._boots += 1
             boot = f"boot {self._boots}"
             now = Moment(boot=boot, uptime_s=10.0, wall_s=now.wall_s + by_s)
-        self.model.now = at(now)
+        self.model.set_clock(at(now))
         self.daemon.crash(now)
         self.model.crash()
         self._agree_on_tries()
@@ -150,7 +150,7 @@ class Pair:
 
     def _set(self, now: Moment) -> None:
         self.daemon.now = now
-        self.model.now = at(now)
+        self.model.set_clock(at(now))
 
     def _agree_on_tries(self) -> None:
         """Take the number of tries from the disk: a try that a crash cut off may be on it."""

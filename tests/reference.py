@@ -112,6 +112,9 @@ class Owed:
     under_way: bool = False
     state: str = ""
     """How it was settled."""
+    result: Any = None
+    place: int = 0
+    """Among the steps that were settled."""
 
     @property
     def verb(self) -> str:
@@ -170,6 +173,10 @@ class EndedError(Exception):
         self.outcome = outcome
 
 
+class UnclearError(Exception):
+    """A wall clock that was set back, over a boot, has it that something is not over that was."""
+
+
 class Counted(NamedTuple):
     """A match of a trigger with ``count``."""
 
@@ -185,6 +192,8 @@ class Reference:
 
     def __init__(self, rules: Sequence[Rule], state: Mapping[str, Any], now: At) -> None:
         self.now = now
+        self.moments = [now]
+        """All that ever were."""
         self.rules = list(rules)
         self.state = dict(state)
         self.reports: list[Report] = []
@@ -204,6 +213,19 @@ class Reference:
             run.leaves = {}
         yield
         self.state.update(self._set)
+
+    def set_clock(self, now: At) -> None:
+        self.now = now
+        self.moments.append(now)
+
+    def over(self, since: At, span_s: float) -> bool:
+        """Whether so much time has passed."""
+        if passed(since, self.now) >= span_s:
+            return True
+        later = self.moments[self.moments.index(since) :]
+        if any(passed(since, then) >= span_s for then in later):
+            raise UnclearError
+        return False
 
     # --- what happens ------------------------------------------------------------------------
 
@@ -338,10 +360,12 @@ class Reference:
         within = seconds(count["within"])
         before = [
             *takewhile(
-                lambda match: max(0.0, passed(match.at, self.now)) < within,
+                lambda match: not self.over(match.at, within),
                 (match for match in reversed(self.counted) if match.what == what),
             )
         ]
+        # What was too old once stays so, whatever the clocks say later.
+        self.counted = [m for m in self.counted if m.what != what or m in before]
         of_calls = count.get("of", "calls") == "calls"
         again = of_calls and report.call and report.call in [match.call for match in before]
         anew = [*takewhile(lambda match: not match.fires, before)]
@@ -357,7 +381,7 @@ class Reference:
             and "for" in run.trigger
             and run.report.subject == report.subject
             and (run.stage == "for" or run.fired)
-            and passed(run.report.at, self.now) < seconds(run.trigger["for"]) + DAY_S
+            and not self.over(run.report.at, seconds(run.trigger["for"]) + DAY_S)
             and not any(self.ends(run, end) for end in self.reports[run.report.number :])
             for run in self.runs
         )
@@ -365,7 +389,7 @@ class Reference:
     def ends(self, run: Run, report: Report) -> bool:
         """Whether a report ends what a run's ``for`` waits for."""
         began = run.report
-        if not report.sure or report.subject is None or report.subject != began.subject:
+        if not self.surely_same(began, report):
             return False
         told = listed(run.trigger.get("until"))
         if report.kind not in (told or UNTIL.get(began.kind, ())):
@@ -375,6 +399,20 @@ class Reference:
         if report.kind == "call_failed" and not told:
             return report.fields.get("call_id") == began.fields.get("call_id")
         return True
+
+    def surely_same(self, one: Report, other: Report) -> bool:
+        """Whether two reports are without a doubt of the same call, or of the same extension."""
+        if one.subject is None or one.subject != other.subject:
+            return False
+        return (self.is_sure(one, then=other) and other.sure) or (
+            "call_id" in one.fields and one.fields["call_id"] == other.fields["call_id"]
+        )
+
+    def is_sure(self, report: Report, *, then: Report | None = None) -> bool:
+        """Whether *then* (now) a report with this id had surely been of this call."""
+        own = report.call, report.fields.get("call_id")
+        before = self.reports if then is None else self.reports[: then.number]
+        return any((r.call, r.fields.get("call_id")) == own and r.sure for r in before)
 
     def stayed_so(self, run: Run) -> None:
         """A ``for`` has lasted its time: it fires, unless that was too long ago."""
@@ -393,7 +431,8 @@ class Reference:
     def fire(self, run: Run) -> None:
         """Conditions, ``once_per``, ``cooldown``, ``mode``; then it starts or waits for that."""
         rule = run.rule
-        names = {**run.report.fields, "state": self.state, "trigger": {"id": run.trigger_id}}
+        run.sees = self.state
+        names = self.names(run)
         if not self.holds(rule.get("conditions"), run.report.fields, names):
             return
         if "once_per" in rule and run.report.call and self.has_run_for(run):
@@ -425,7 +464,7 @@ class Reference:
             and other.report.call == run.report.call
             and "once_per" in other.rule
         ]
-        return bool(same) and spends(same[-1]) and passed(same[-1].matched, self.now) < DAY_S
+        return bool(same) and spends(same[-1]) and not self.over(same[-1].matched, DAY_S)
 
     def is_cooling(self, run: Run) -> bool:
         same = [
@@ -437,7 +476,7 @@ class Reference:
         ]
         if not same or not spends(same[-1]):
             return False
-        return passed(same[-1].matched, self.now) < seconds(same[-1].rule["cooldown"])
+        return not self.over(same[-1].matched, seconds(same[-1].rule["cooldown"]))
 
     def first_expires_s(self, run: Run) -> float | None:
         """For how long after its match the first action, or else the run, may begin."""
@@ -489,6 +528,8 @@ class Reference:
         run.stage, run.fate, run.rests = "over", fate, []
         lane = self.lane(run)
         if run.started and lane and all(other.stage == "lane" for other in lane):
+            if any(passed(lane[0].matched, other.matched) < 0 for other in lane):
+                raise UnclearError  # which of them was first, after a boot
             self.start(lane[0])
 
     # --- a run on its way --------------------------------------------------------------------
@@ -590,11 +631,7 @@ class Reference:
             return False
         same = step.get("same", "call")
         if same == "call":
-            return (
-                report.sure
-                and report.subject is not None
-                and (report.subject == run.report.subject)
-            )
+            return self.surely_same(run.report, report)
         return same == "none" or all(
             report.fields.get(name) == run.report.fields.get(name) for name in listed(same)
         )
@@ -624,8 +661,16 @@ class Reference:
         self._set.update(found)
 
     def act(self, run: Run, owed: list[Owed], *, go_on: bool = False) -> Life:
-        """Owe one action, or several side by side, until all are settled."""
-        yield owed
+        """Owe one action, or several side by side, until all are settled.
+
+        Of these none sees what another registers.
+        """
+        try:
+            yield owed
+        finally:
+            for one in sorted(owed, key=lambda one: one.place):
+                if one.state and "register" in one.step:
+                    run.results[one.step["register"]] = one.result
         run.due, run.steps = self.now, 0
         bad = [
             one.state
@@ -654,9 +699,8 @@ class Reference:
 
     def settle(self, run: Run, owed: Owed, state: str, result: Any) -> None:
         owed.state = state
+        owed.result, owed.place = result, len(run.settled)
         run.settled.append((owed.verb, state, owed.attempts))
-        if "register" in owed.step:
-            run.results[owed.step["register"]] = result
         if all(isinstance(rest, Owed) and rest.state for rest in run.rests):
             self.go(run)
 
@@ -669,7 +713,14 @@ class Reference:
             "state": run.sees,
             "outcome": run.outcome,
             "trigger": {"id": run.trigger_id},
+            "call": self.of_call(run.report),
         }
+
+    def of_call(self, report: Report) -> dict[str, Any]:
+        if report.kind == "extension_status" or not report.call:
+            return {"id": None, "sure": False, "answered": False}
+        answered = any(r.call == report.call and r.kind == "answer" for r in self.reports)
+        return {"id": report.call, "sure": self.is_sure(report), "answered": answered}
 
     def agrees(self, run: Run, conditions: Any) -> bool:
         return self.holds(conditions, run.report.fields, self.names(run))
