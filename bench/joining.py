@@ -5,13 +5,14 @@ is.  It has what makes that hard to tell: reports that come late, again or witho
 name, calls made twice, and extensions that have two calls at a time.
 """
 
+import gc
 import random
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from pbxrules import shipped
-from pbxrules.calls import Call, Calls, assign
+from pbxrules.calls import Call, Calls, Change, assign
 from pbxrules.model import Event, Moment
 from pbxrules.pbx.openvox import read
 from pbxrules.pbx.traffic import Habits, Sent, traffic
@@ -19,6 +20,7 @@ from pbxrules.schema import event_schemas
 
 CALLS = 3_000
 AT_ONCE = 200
+ROUNDS = 3
 HABITS = (Habits(), Habits(later_leg=True))
 FIRST, AGAIN, SHARED, ALERT, BYE, OTHER = (
     "first of its call",
@@ -53,12 +55,16 @@ class Score:
     @property
     def precision(self) -> float:
         """Of those put with others, or rightly in a new call, the share that belongs there."""
-        return self.rightly / max(1, self.rightly + self.wrongly)
+        return _share(self.rightly, self.rightly + self.wrongly)
 
     @property
     def recall(self) -> float:
         """The share that was put where it belongs."""
-        return self.rightly / max(1, self.reports)
+        return _share(self.rightly, self.reports)
+
+
+def _share(some: int, of: int) -> float:
+    return some / of if of else 1.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -67,7 +73,7 @@ class Joining:
 
     scores: dict[str, Score] = field(default_factory=lambda: {kind: Score() for kind in KINDS})
     assign_s: list[float] = field(default_factory=list)
-    """The mean of each run."""
+    """CPU time of one report, the mean of each round."""
     apply_s: list[float] = field(default_factory=list)
 
 
@@ -79,22 +85,26 @@ def events_of(sent: Iterable[Sent]) -> list[Event]:
 
 def assigned(sent: Sequence[Sent], events: Sequence[Event], joining: Joining) -> list[Call]:
     """The call that each report was put in, one after the other; the times go to *joining*."""
-    calls, found = Calls(), []
-    assign_ns = apply_ns = 0
-    for one, event in zip(sent, events, strict=True):
-        now = Moment(boot="bench", uptime_s=one.at_s, wall_s=one.at_s)
-        began = time.perf_counter_ns()
-        assigned = assign(calls, event, now)
-        between = time.perf_counter_ns()
-        assert assigned.call is not None
-        assert assigned.change is not None
-        found.append(assigned.call)
-        before = time.perf_counter_ns()
-        calls.apply(assigned.change)
-        apply_ns += time.perf_counter_ns() - before
-        assign_ns += between - began
-    joining.assign_s.append(assign_ns / len(sent) / 1e9)
-    joining.apply_s.append(apply_ns / len(sent) / 1e9)
+    nows = [Moment(boot="bench", uptime_s=one.at_s, wall_s=one.at_s) for one in sent]
+    calls = Calls()
+    found: list[Call] = []
+    changes: list[Change] = []
+    began_s = time.thread_time()
+    for event, now in zip(events, nows, strict=True):
+        put = assign(calls, event, now)
+        assert put is not None  # every report of the traffic has a call's id
+        call, change = put
+        found.append(call)
+        changes.append(change)
+        calls.apply(change)
+    both_s = time.thread_time() - began_s
+    calls = Calls()
+    began_s = time.thread_time()
+    for change in changes:
+        calls.apply(change)
+    apply_s = time.thread_time() - began_s
+    joining.assign_s.append((both_s - apply_s) / len(sent))
+    joining.apply_s.append(apply_s / len(sent))
     return found
 
 
@@ -145,14 +155,18 @@ def _without_sn(one: Sent) -> dict[str, object]:
 
 
 def measure(say: Callable[[str], None], *, calls: int = CALLS, seed: int = 1) -> Joining:
-    """Put the reports of so many calls, of each of ``HABITS``, and judge."""
+    """Put the reports of so many calls, of each of ``HABITS``, several times, and judge."""
     joining = Joining()
     for habits in HABITS:
-        sent = traffic(random.Random(seed), calls=calls, at_once=AT_ONCE, habits=habits)  # noqa: S311 - the same calls each time
-        found = assigned(sent, events_of(sent), joining)
+        chance = random.Random(seed)  # noqa: S311 - the same calls each time
+        sent = traffic(chance, calls=calls, at_once=AT_ONCE, habits=habits)
+        events = events_of(sent)
+        gc.collect()
+        gc.freeze()  # what the bench holds is not the daemon's to walk
+        for _ in range(ROUNDS):
+            found = assigned(sent, events, joining)
+        gc.unfreeze()
         judge(sent, found, joining.scores)
-        say(
-            f"joining  {len(sent)} reports of {calls} calls, {AT_ONCE} at once"
-            f"  {joining.assign_s[-1] * 1e6:.1f} µs each"
-        )
+        best_s = min(joining.assign_s[-ROUNDS:])
+        say(f"joining  {len(sent)} reports of {calls} calls  {best_s * 1e6:5.1f} µs each")
     return joining

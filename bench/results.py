@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 
 from bench.contestants import PBXRULES, TORNADO, WEBHOOK
+from bench.joining import ALERT, BYE, SHARED, Joining
 from bench.throughput import Throughput
 
 AT_LEAST_OF_TORNADO = 0.8
@@ -14,6 +15,8 @@ P50_OF_TORNADO = 1.25
 P99_OF_OWN_P50 = 3.0
 RSS_MB = 60.0
 READY_S = 0.8
+RIGHTLY_SHARED, RIGHTLY_NEAR = 1.0, 0.99
+ASSIGN_S = 20e-6
 
 
 @dataclass(slots=True, kw_only=True)
@@ -28,6 +31,7 @@ class Results:
     peak_mb: float | None = None
     reports_before_rss: int = 0
     ready: list[float] = field(default_factory=list)
+    joining: Joining | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +69,7 @@ def median_rate(
 
 def verdicts(results: Results) -> list[Verdict]:
     """Return a verdict for each target whose figures were taken."""
-    return [*speed(results), *delay(results), *size(results)]
+    return [*speed(results), *delay(results), *size(results), *calls(results)]
 
 
 def speed(results: Results) -> list[Verdict]:
@@ -143,6 +147,34 @@ def size(results: Results) -> list[Verdict]:
     return found
 
 
+def calls(results: Results) -> list[Verdict]:
+    """Judge whether reports find their calls, and how fast."""
+    if results.joining is None:
+        return []
+    found = []
+    for kind, least in ((SHARED, RIGHTLY_SHARED), (ALERT, RIGHTLY_NEAR), (BYE, RIGHTLY_NEAR)):
+        score = results.joining.scores[kind]
+        worst = min(score.precision, score.recall)
+        found.append(
+            Verdict(
+                name=f"calls, {kind}: precision and recall",
+                wanted=f">= {least:.2f}",
+                seen=f"{score.precision:.4f} {score.recall:.4f}",
+                met=worst >= least,
+            )
+        )
+    best_s = min(results.joining.assign_s)
+    found.append(
+        Verdict(
+            name="calls, one report, CPU time",
+            wanted=f"< {ASSIGN_S * 1e6:.0f} µs",
+            seen=f"{best_s * 1e6:.1f} µs",
+            met=best_s < ASSIGN_S,
+        )
+    )
+    return found
+
+
 def as_json(results: Results) -> dict[str, object]:
     """Return everything as values that JSON has; latencies as percentiles, in seconds."""
     return {
@@ -156,6 +188,7 @@ def as_json(results: Results) -> dict[str, object]:
         "peak_mb": results.peak_mb,
         "reports_before_rss": results.reports_before_rss,
         "ready_s": results.ready,
+        "joining": asdict(results.joining) if results.joining else None,
         "verdicts": [asdict(verdict) for verdict in verdicts(results)],
     }
 

@@ -6,14 +6,15 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import daemon, latency, throughput
+from bench import daemon, joining, latency, throughput
 from bench.broker import mosquitto
 from bench.contestants import PBXRULES, TORNADO, WEBHOOK, Contestant, contestant
 from bench.processes import free_port
 from bench.results import Results, percentile
 
 THROUGHPUT, LATENCY, SIZE = "throughput", "latency", "size"
-PARTS = (THROUGHPUT, LATENCY, SIZE)
+JOINING = "joining"
+PARTS = (THROUGHPUT, LATENCY, SIZE, JOINING)
 SETTLE_S = 1.0
 FSYNCS = 100
 
@@ -49,6 +50,10 @@ Say = Callable[[str], None]
 
 def run(plan: Plan, results: Results, folder: Path, say: Say) -> None:
     """Measure what *plan* says into *results*, which keep what was taken if this raises."""
+    if JOINING in plan.parts:
+        results.joining = joining.measure(say)
+    if {THROUGHPUT, LATENCY, SIZE}.isdisjoint(plan.parts):
+        return
     with contestants(plan, folder) as running:
         if THROUGHPUT in plan.parts:
             throughput_rounds(plan, results, running, say)

@@ -5,6 +5,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.contestants import PBXRULES
+from bench.joining import Joining
 from bench.results import Results, Verdict, median_rate, percentile, ratios, verdicts
 
 
@@ -21,6 +22,8 @@ def show(results: Results, console: Console) -> None:
         console.print(throughput(results))
     if results.latency:
         console.print(latency(results))
+    if results.joining:
+        console.print(joining(results.joining))
     for complaint in complaints(results):
         console.print(Text(f"! {complaint}", style="yellow"))
     if judged := verdicts(results):
@@ -64,6 +67,24 @@ def latency(results: Results) -> Table:
             str(len(values)),
             *(f"{percentile(values, percent) * 1e3:.2f}" for percent in (50, 90, 99, 100)),
             f"{percentile(own, 50) / median:.2f}x" if own is not None and compared else "",
+        )
+    return table
+
+
+def joining(measured: Joining) -> Table:
+    """Return for each kind of report how many were put with the right call."""
+    table = Table(title="Reports put with their calls, 200 at once", title_justify="left")
+    headings = ("", "reports", "precision", "recall", "rightly in doubt", "surely wrong")
+    for heading in headings:
+        table.add_column(heading, justify="right" if heading else "left")
+    for kind, score in measured.scores.items():
+        table.add_row(
+            kind,
+            str(score.reports),
+            f"{score.precision:.4f}",
+            f"{score.recall:.4f}",
+            str(score.doubted),
+            str(score.surely_wrong),
         )
     return table
 

@@ -89,9 +89,9 @@ def arrival(ruleset: RuleSet, memory: Memory, event: Event, event_id: int, now: 
     if not (ruleset.about_calls or memory.is_watched):
         return Arrival(event=event, id=event_id)
     assigned = assign(memory.calls, event, now)
-    if assigned.call is None:
+    if assigned is None:
         return Arrival(event=event, id=event_id)
-    call, told = assigned.call, assigned.change
+    call, told = assigned
     return Arrival(event=event, id=event_id, call=call.id, sure=call.sure, told=told)
 
 
@@ -155,23 +155,37 @@ def _first_missed(trigger: Trigger, event: Event) -> Miss | None:
 
 def _tell_runs(draft: Draft, ruleset: RuleSet, arrival: Arrival) -> None:
     """Let the runs that watch for such an event know of it."""
-    event, sure = arrival.event, arrival.sure
+    event = arrival.event
     subject = subject_of(event, arrival.call)
     for run_id in draft.memory.watching(subject):
         whole = draft.whole(run_id)
         if whole is None:
             continue
-        same = sure and bool(subject) and subject == subject_of(whole.event, whole.run.call)
+        same = _surely_same(draft, whole, arrival, subject)
         waits = whole.run.verb == "for"
         if waits and same and _ends(event, whole.event, _until(ruleset, whole)):
             runs.end(draft, run_id, f"{event.kind} came in time")
         else:
             arrive(draft, whole, arrival.id, event, sure=same)
-    if sure and subject:
+    if arrival.sure and subject:
         for rule, held in draft.memory.held.get(subject, {}).items():
             began = Event(fields=held.value["fields"], payload=NOTHING)
             if _ends(event, began, tuple(held.value["until"])):
                 draft.forget("held", rule, subject)
+
+
+def _surely_same(draft: Draft, whole: Whole, arrival: Arrival, subject: str) -> bool:
+    """Whether an event is of a run's call, or of its extension, without a doubt."""
+    if not subject or subject != subject_of(whole.event, whole.run.call):
+        return False
+    known = draft.call(arrival.call)
+    began_sure = known is None or whole.event.fields.get("call_id") not in known.doubtful
+    return (arrival.sure and began_sure) or bool(_ids(arrival.event) & _ids(whole.event))
+
+
+def _ids(event: Event) -> set[object]:
+    """The ids of a call that an event bears."""
+    return {event.fields[name] for name in ("call_id", "trunk_call_id") if name in event.fields}
 
 
 def _until(ruleset: RuleSet, whole: Whole) -> tuple[str, ...]:
@@ -362,7 +376,7 @@ def _begin(draft: Draft, rule: Rule, whole: Whole) -> None:
         for run_id in lane:
             before = draft.whole(run_id)
             if before is not None and before.run.verb == "lane":
-                runs.end(draft, run_id, "a newer match took its place")
+                runs.end(draft, run_id, runs.NEWER)
             elif before is not None:
                 runs.restart(draft, before)
         lane = draft.lane(rule.id, whole.run.lane)

@@ -14,21 +14,9 @@ from pbxrules.members import Members, joined
 from pbxrules.model import NOTHING, FieldTest
 from pbxrules.pbx.openvox import ACTIONS, FIELDS
 from pbxrules.schema import EventSchema, Schema
-from pbxrules.template import INSTANT, Context, Names
+from pbxrules.template import CALL, INSTANT, Context, Names
 
 UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
-
-CALL: Mapping[str, str] = {
-    "id": "its key",
-    "sure": "no other call comes into question",
-    "answered": "somebody answered, this event included",
-    "caller": "who calls",
-    "callee": "who is called",
-    "extensions": "all extensions that it rang or that took part",
-    "started": "when its first report came",
-    "ended": "when it ended; null while it goes on",
-}
-"""The members of ``call``: a table from which the docs are made."""
 
 BESIDE_ACTIONS = frozenset({"timeout", "retry", "continue_on_error", "register", "expires"})
 """Keys that stand beside each action."""
@@ -275,16 +263,19 @@ def bundle(
         **_bundled_steps(whole, steps),
         **step["properties"],
     }
-    for name in sorted(conditions):
-        more = copy.deepcopy(conditions[name])
-        condition = whole["$defs"]["condition"]
-        condition["properties"] = {**more.get("properties", {}), **condition["properties"]}
-        condition["examples"] += more["examples"]
+    _bundle_conditions(whole["$defs"]["condition"], conditions)
     for name in sorted(files):
         part: dict[str, Any] = copy.deepcopy(dict(files[name]))
         whole["$defs"] |= part.pop("$defs", {})
         whole["properties"][name] = part
     return whole
+
+
+def _bundle_conditions(condition: dict[str, Any], parts: Documents) -> None:
+    for name in sorted(parts):
+        more = copy.deepcopy(parts[name])
+        condition["properties"] = {**more.get("properties", {}), **condition["properties"]}
+        condition["examples"] += more["examples"]
 
 
 def _bundled_steps(whole: dict[str, Any], parts: Documents) -> dict[str, Any]:

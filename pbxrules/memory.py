@@ -5,7 +5,7 @@ a ``Draft``: memory as it would be, which nobody else sees.  What a draft holds 
 are ``Moves``: they are written, then applied; if they can't be written, nothing happened.
 """
 
-from collections import OrderedDict, defaultdict
+from collections import OrderedDict, defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -316,6 +316,12 @@ class Draft:
         self._kept: dict[KeptKey, Kept | None] = {}
         self._lanes: dict[Lane, dict[int, bool]] = {}
         """Of each lane, the runs that came or are open still, and those that ended."""
+        self.sets: dict[int, dict[str, Any]] = {}
+        """What of the state each run has set: it sees that at once, others do not."""
+        self.left: dict[Lane, dict[str, Any]] = {}
+        """What the last run of a lane had set: the next one begins behind that."""
+        self.freed: deque[Lane] = deque()
+        """Lanes of which a run has ended, and that have not been looked at since."""
 
     # --- values ------------------------------------------------------------------------------
 

@@ -20,8 +20,10 @@ from pbxrules.model import Node, Program, StateDecl, Trigger, WaitFor
 from pbxrules.rulefile import RuleFile
 from pbxrules.schema import Path
 from pbxrules.steps.actions import DEFAULT_EXPIRES
-from pbxrules.steps.reading import FINALLY, Found, Only, Steps, registered
+from pbxrules.steps.reading import FINALLY, Gathered, Steps
+from pbxrules.steps.results import elsewhere
 from pbxrules.steps.sources import Scripts, Source
+from pbxrules.steps.words import Only
 from pbxrules.template import rule_vars, variables_used
 
 IN_FINALLY = Only(where=FINALLY, controls=frozenset({"if", "set"}))
@@ -91,24 +93,24 @@ def compiled(
         usable=around.usable,
     )
     reader.triggers = around.triggers
-    found = Found()
+    gathered = Gathered()
     steps = Steps(
-        found=found,
+        gathered=gathered,
         reader=reader,
         expires=source["expires"],
-        elsewhere=dict(_elsewhere(source)),
+        elsewhere=elsewhere(source),
     )
     steps.read(source["actions"], ("actions",))
     if FINALLY in source:
         steps.only = IN_FINALLY
         steps.know("outcome", frozenset())
         steps.read(source[FINALLY], (FINALLY,))
-    if reader.faults or found.broken:
+    if reader.faults or gathered.broken:
         return None, reader.faults
     used = variables_used(frozenset(reader.used.names), variables)
     kept = {name: variables[name] for name in sorted(used)}
     whole = {**source, "variables": kept, **reader.used.of(around.declared)}
-    return _program(whole, found.in_order(), reader, language), []
+    return _program(whole, gathered.in_order(), reader, language), []
 
 
 def _program(
@@ -136,13 +138,6 @@ def _states(
         state = declared[name]
         if state is not None:
             yield name, state
-
-
-def _elsewhere(source: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The names that only a part of the program knows, and which part that is."""
-    yield "outcome", "only 'finally' knows it"
-    for name in registered([*source["actions"], *source.get(FINALLY, [])]):
-        yield name, "it is registered only further on"
 
 
 def digest_of(value: Any) -> str:

@@ -19,6 +19,7 @@ from pbxrules.programs import Around, compiled, digest_of, source_of
 from pbxrules.rulefile import RuleFile, checked
 from pbxrules.schema import Path
 from pbxrules.scripts import FileScripts
+from pbxrules.steps.results import elsewhere
 from pbxrules.template import Context, Names, TemplateError, compile_template
 from pbxrules.yamlsource import Document
 
@@ -198,14 +199,7 @@ def _read_rule(rule: Mapping[str, Any], path: Path, file: RuleFile, reading: _Re
     rule_id = rule.get("id")
     if isinstance(rule_id, str):
         _first(file, reading, "id", rule_id, (*path, "id"))
-    own = rule.get("variables", {}) if file.usable((*path, "variables")) else {}
-    reader = Reader(
-        language=reading.language,
-        declared=reading.declared,
-        rule=str(rule.get("id", "")),
-        variables={**reading.language.variables, **own},
-        usable=file.usable,
-    )
+    reader = _reader(rule, path, file, reading)
     condition = _read_asked(rule, path, reader, file.document)
     per = reader.read_fields(rule.get("per", []), (*path, "per"), also=("call",))
     file.tell(reader.faults)
@@ -230,6 +224,19 @@ def _read_rule(rule: Mapping[str, Any], path: Path, file: RuleFile, reading: _Re
     )
     if rule.get("enabled") is False:
         reading.disabled.add(rule_id)
+
+
+def _reader(rule: Mapping[str, Any], path: Path, file: RuleFile, reading: _Reading) -> Reader:
+    own = rule.get("variables", {}) if file.usable((*path, "variables")) else {}
+    reader = Reader(
+        language=reading.language,
+        declared=reading.declared,
+        rule=str(rule.get("id", "")),
+        variables={**reading.language.variables, **own},
+        usable=file.usable,
+    )
+    reader.elsewhere = elsewhere(rule)
+    return reader
 
 
 def _about_calls(

@@ -100,12 +100,13 @@ def abandon(run: Run, why: str, now: Moment) -> Run:
 
 
 def resumed(whole: Whole) -> Whole:
-    """A run as it is after a crash: the action that it owed may have been tried.
+    """A run as it is after a crash: an action that it owed may have been tried.
 
     So its ``finally`` is owed, even if that action should expire now.
     """
     run = whole.run
-    if run.outcome or run.verb in TIMED or run.begun:
+    owes = run.verb not in TIMED or run.verb == "join"
+    if run.outcome or run.begun or not owes:
         return whole
     return Whole(replace(run, begun=True), whole.event, whole.program)
 
@@ -137,9 +138,8 @@ def _again(draft: Draft, whole: Whole, outcome: TryAgain, jitter: float) -> None
     run, now = whole.run, draft.now
     step = step_of(run, whole.program)
     retry = step.retry
-    attempts = None if run.outcome else retry.attempts
-    if run.outcome == "restarted":  # the newest match waits for it
-        attempts = 1
+    # The newest match waits for the end of a run that it restarted.
+    attempts = 1 if run.outcome == "restarted" else retry.attempts
     if attempts is not None and run.attempt >= attempts:
         tries = f" ({_tries(run)})" if run.attempt > 1 else ""
         _settle(draft, whole, "failed", outcome.reason + tries, outcome.result)
@@ -205,15 +205,21 @@ def _timed_out(draft: Draft, whole: Whole) -> None:
 # --- cut short -------------------------------------------------------------------------------
 
 
+NEWER = "a newer match took its place"
+
+
 def restart(draft: Draft, whole: Whole) -> None:
     """Cut a run short for a newer match: its ``finally`` is tried once, and then it ends."""
-    for branch in draft.branches(whole.run.id):
-        end(draft, branch, "restarted")
-    if whole.run.outcome:
-        run = replace(whole.run, outcome="restarted")
+    run = whole.run
+    for branch in draft.branches(run.id):
+        end(draft, branch, NEWER)
+    if run.outcome:
+        run = replace(run, outcome="restarted")
         draft.put(Whole(run, whole.event, whole.program))
-    else:
-        finish(draft, whole, "restarted")
+        return
+    if run.verb not in TIMED:
+        run = note(run, run.verb, "dropped", NEWER)
+    finish(draft, Whole(run, whole.event, whole.program), "restarted")
 
 
 def end(draft: Draft, run_id: int, why: str) -> None:

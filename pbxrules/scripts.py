@@ -12,7 +12,8 @@ from pbxrules.conditions.reading import Reader
 from pbxrules.language import Language
 from pbxrules.rulefile import RuleFile
 from pbxrules.steps.actions import DEFAULT_EXPIRES
-from pbxrules.steps.reading import Found, Steps, registered
+from pbxrules.steps.reading import Gathered, Steps
+from pbxrules.steps.results import elsewhere, registered
 from pbxrules.steps.sources import Script, Source
 
 
@@ -53,10 +54,15 @@ class FileScripts:
             variables=None,
             usable=file.usable,
         )
-        found = Found()
-        Steps(found=found, reader=reader, expires=DEFAULT_EXPIRES).read(steps, path)
+        gathered = Gathered()
+        Steps(
+            gathered=gathered,
+            reader=reader,
+            expires=DEFAULT_EXPIRES,
+            elsewhere=elsewhere({"actions": steps}),
+        ).read(steps, path)
         file.tell([*source.faults, *reader.faults])
-        good = not (source.faults or reader.faults or found.broken) and file.usable(path)
+        good = not (source.faults or reader.faults or gathered.broken) and file.usable(path)
         names = reader.used.names
         return Script(
             steps=steps if good else None,

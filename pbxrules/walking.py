@@ -7,10 +7,11 @@ What is decided on the way (``if``, ``choose``, ``repeat``, ``set``) is done at 
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import reduce
 from typing import Any
 
 from pbxrules.conditions.fields import value_of
-from pbxrules.memory import SAME_CALL, Draft, Whole, fits
+from pbxrules.memory import SAME_CALL, Draft, Lane, Whole, fits
 from pbxrules.model import (
     NOTHING,
     Arrived,
@@ -38,8 +39,6 @@ MAX_STEPS = 1_000
 KEPT = 200
 """Settled steps of a run that are remembered: the last ones."""
 FINALLY = "finally/0"
-FINALLY_S = 3_600.0
-"""How long each step of ``finally`` is tried: a siren that is on has to go off."""
 MAX_INBOX = 16
 """Events that are kept for a later ``wait_for``; the last ones."""
 FIRST_BRANCH = 900_000
@@ -79,6 +78,11 @@ def note(run: Run, verb: str, state: str, reason: str) -> Run:
 
 def start(draft: Draft, whole: Whole) -> None:
     """Begin with its actions; the first one's time counts from the match."""
+    run, program = whole.run, whole.program
+    if program.mode != "parallel":
+        left, declared = draft.left.get((run.rule, run.lane), {}), program.state
+        kept = {name: v for name, v in left.items() if name in declared and fits(v, declared[name])}
+        draft.sets[run.id] = kept
     _Walk(draft, whole).go("actions/0", due=whole.run.due)
 
 
@@ -136,8 +140,9 @@ class _Walk:
         self.run = whole.run
         self.event = whole.event
         self.program = whole.program
-        self.state = draft.memory.state(whole.program.state)
-        """With what this run sets on this way: it sees that at once."""
+        self.sets = draft.sets.setdefault(self.run.id, {})
+        self.state = {**draft.memory.state(whole.program.state), **self.sets}
+        """As others see it, and with what this run sets: it sees that at once."""
 
     # --- where it goes -----------------------------------------------------------------------
 
@@ -220,8 +225,9 @@ class _Walk:
     # --- steps -------------------------------------------------------------------------------
 
     def _owe(self, node: Node, step: Step, due: Moment) -> None:
-        expires_s = FINALLY_S if self.run.outcome else step.expires_s
-        self._put(position=node.path, verb=step.verb, due=due, next_try=due, expires_s=expires_s)
+        self._put(
+            position=node.path, verb=step.verb, due=due, next_try=due, expires_s=step.expires_s
+        )
 
     def _rest(self, node: Node, verb: str, seconds: float) -> None:
         now = self.draft.now
@@ -279,7 +285,7 @@ class _Walk:
             return self._not_set(node, f"{what} would be of another type than before")
         for name, value in values.items():
             self.draft.keep("state", "", name, value, None)
-            self.state[name] = value
+            self.state[name] = self.sets[name] = value
         self.run = note(self.run, "set", "done", ", ".join(values))
         return self.behind(node)
 
@@ -292,15 +298,7 @@ class _Walk:
 
     def _fork(self, node: Node, parallel: Parallel) -> None:
         now = self.draft.now
-        self._put(
-            position=node.path,
-            verb="join",
-            due=now,
-            next_try=now,
-            expires_s=None,
-            # One of them may have been tried when the run is cut short.
-            begun=True,
-        )
+        self._put(position=node.path, verb="join", due=now, next_try=now, expires_s=None)
         first = self.draft.free_branch(self.run.event_id, FIRST_BRANCH)
         for number, path in enumerate(parallel.branches):
             step = self.program.nodes[path].deed
@@ -334,7 +332,9 @@ class _Walk:
         if run.parent:
             _join(self.draft, run)
         else:
-            _next_in_lane(self.draft, run)
+            lane = run.rule, run.lane
+            self.draft.left[lane] = self.sets
+            _free(self.draft, lane)
 
     # --- what it sees ------------------------------------------------------------------------
 
@@ -384,14 +384,29 @@ def scope_of(
     )
 
 
-def _next_in_lane(draft: Draft, ended: Run) -> None:
-    """Start the run that waited longest behind one that has ended."""
-    if not draft.queues(ended.rule, ended.lane):
+def _free(draft: Draft, lane: Lane) -> None:
+    """Let the next run of a lane begin, and those of lanes that become free meanwhile."""
+    draft.freed.append(lane)
+    if len(draft.freed) > 1:
+        return  # who began with that goes on: thousands may end at once, one behind the other
+    while draft.freed:
+        _next_in_lane(draft, *draft.freed[0])
+        draft.freed.popleft()
+
+
+def _next_in_lane(draft: Draft, rule: str, lane: str) -> None:
+    """Start the run that waited longest, if none is on."""
+    if not draft.queues(rule, lane):
         return
-    lane = [draft.whole(id_) for id_ in draft.lane(ended.rule, ended.lane)]
-    waiting = [whole for whole in lane if whole is not None and whole.run.verb == "lane"]
-    if waiting and len(waiting) == len(lane):
-        start(draft, min(waiting, key=lambda whole: whole.run.due.wall_s))
+    runs = [draft.whole(id_) for id_ in draft.lane(rule, lane)]
+    waiting = [whole for whole in runs if whole is not None and whole.run.verb == "lane"]
+    if waiting and len(waiting) == len(runs):
+        start(draft, reduce(_earlier, waiting))
+
+
+def _earlier(one: Whole, other: Whole) -> Whole:
+    """Which of them matched first, whatever the wall clock said."""
+    return one if other.run.due.reached(one.run.due) else other
 
 
 def _join(draft: Draft, branch: Run) -> None:
@@ -404,6 +419,7 @@ def _join(draft: Draft, branch: Run) -> None:
         run,
         tried=(*run.tried, *branch.tried)[-KEPT:],
         results={**run.results, **branch.results},
+        begun=run.begun or branch.begun,
     )
     whole = Whole(run, whole.event, whole.program)
     draft.put(whole)

@@ -11,6 +11,7 @@ import json
 import logging
 import socket
 import struct
+import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,6 +87,17 @@ class HandClock(Clock):
         self._boots += 1
         wall_s = self.moment.wall_s + seconds
         self.moment = Moment(boot=f"boot {self._boots}", uptime_s=5.0, wall_s=wall_s)
+
+
+class RunningClock(HandClock):
+    """A clock that goes on by itself, as what waits for a time needs it; by hand it may jump."""
+
+    def __init__(self, start: Moment = NOON) -> None:
+        super().__init__(start)
+        self._began_s = time.monotonic()
+
+    def now(self) -> Moment:
+        return self.moment.after(time.monotonic() - self._began_s)
 
 
 class Recorder:

@@ -1,5 +1,7 @@
 """Rule files for tests, written as a person writes them."""
 
+import ast
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -39,6 +41,27 @@ def told(*texts: str) -> list[str]:
     return [str(problem) for problem in caught.value.problems]
 
 
+def codes_in(*modules: Path) -> set[str]:
+    """Every problem code that these modules can give."""
+    found: set[str] = set()
+    for module in modules:
+        for node in ast.walk(ast.parse(module.read_text("utf-8"))):
+            if isinstance(node, ast.Call):
+                found |= {
+                    argument.value
+                    for argument in [*node.args, *(word.value for word in node.keywords)]
+                    if isinstance(argument, ast.Constant)
+                    and isinstance(argument.value, str)
+                    and _is_code(argument.value)
+                }
+    return found
+
+
+def _is_code(text: str) -> bool:
+    words = text.split("-")
+    return len(words) > 1 and words[0] != "x" and all(w.isalpha() and w.islower() for w in words)
+
+
 def program(text: str) -> Program:
     """The program of a file's one rule."""
     (only,) = ruleset(text).rules
@@ -56,7 +79,7 @@ def steps(program: Program) -> list[Step]:
     return [node.deed for node in program.nodes.values() if isinstance(node.deed, Step)]
 
 
-def filled(action: Step, of: Program, **fields: Any) -> dict[str, Any] | str:
+def filled(action: Step, of: Program, /, **fields: Any) -> dict[str, Any] | str:
     """The arguments of an action of a program, for a ring with these fields; or why not."""
     told = event(**fields)
     scope = Scope(

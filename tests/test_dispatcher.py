@@ -15,14 +15,14 @@ from pbxrules import loading, sending
 from pbxrules.dispatcher import HOT, LOAD, Dispatcher
 from pbxrules.intake import Intake
 from pbxrules.loading import Snapshot
-from pbxrules.model import Delivery, Done, GiveUp, Outcome, TryAgain
+from pbxrules.model import Delivery, Done, GiveUp, Outcome, Step, TryAgain
 from pbxrules.recall import recall
 from pbxrules.showing import event_json
 from pbxrules.store import reading
 from pbxrules.store.pruning import Keep
 from pbxrules.store.sqlite import SqliteStore
 from pbxrules.tellings import discreet
-from tests.daemon import HandClock
+from tests.daemon import HandClock, RunningClock
 from tests.processes import PATIENCE_S
 
 LANGUAGE = loading.language(secrets=["token"])
@@ -168,6 +168,11 @@ def hot(dispatcher: Dispatcher) -> int:
     )
 
 
+def timed(dispatcher: Dispatcher) -> int:
+    """How many runs wait for a time."""
+    return sum(held.alarm is not None for held in dispatcher._held.values())
+
+
 def numbered(count: int) -> list[str]:
     return [f"{number:05}" for number in range(count)]
 
@@ -285,7 +290,7 @@ def test_promise_9_what_waits_for_its_next_try_is_not_all_held_in_memory(
     async def before() -> None:
         async with house(tmp_path, rules, {"mqtt": away}, clock=clock) as here:
             await here.take(*callers)
-            await until(lambda: len(here.dispatcher._timers) == len(callers), "all wait")
+            await until(lambda: timed(here.dispatcher) == len(callers), "all wait")
             assert here.dispatcher._hot == 50
 
     async def after() -> list[dict[str, Any]]:
@@ -312,9 +317,8 @@ def test_what_was_not_held_in_memory_is_tried_again_all_the_same(
         return Done() if delivery.attempt == 3 else TryAgain(reason="away")
 
     async def main() -> list[dict[str, Any]]:
-        async with house(tmp_path, rules, {"mqtt": away}) as here:
+        async with house(tmp_path, rules, {"mqtt": away}, clock=RunningClock()) as here:
             await here.take(*callers)
-            # The clock stands still, so that the timers alone say when.
             return await here.settled(len(callers))
 
     away = Hands(third_time)
@@ -422,7 +426,8 @@ def test_a_failed_try_comes_again_after_a_delay_that_doubles(tmp_path: Path) -> 
         return TryAgain(reason="busy")
 
     async def main() -> list[dict[str, Any]]:
-        async with house(tmp_path, rules, {"mqtt": Hands(note)}) as here:
+        performers = {"mqtt": Hands(note)}
+        async with house(tmp_path, rules, performers, clock=RunningClock()) as here:
             await here.take("0301")
             return await here.settled(1)
 
@@ -516,8 +521,11 @@ def test_promise_6_a_step_that_breaks_is_given_up_and_harms_no_other(tmp_path: P
     loaded = snapshot(tmp_path, two)
     for rule in loaded.ruleset.rules:
         if rule.id == "bomb":
-            step = dataclasses.replace(rule.program.steps[0], args={"topic": Bomb()})
-            object.__setattr__(rule.program, "steps", (step,))
+            node = rule.program.nodes["actions/0"]
+            assert isinstance(node.deed, Step)
+            broken = dataclasses.replace(node.deed, args={"topic": Bomb()})
+            nodes = {node.path: dataclasses.replace(node, deed=broken)}
+            object.__setattr__(rule.program, "nodes", nodes)
 
     async def main() -> list[dict[str, Any]]:
         async with house(tmp_path, loaded, {"mqtt": Hands()}) as here:
@@ -540,7 +548,7 @@ def test_what_can_not_be_read_again_is_tried_later(
 
     async def after() -> list[dict[str, Any]]:
         hands = Hands(is_ready=False)
-        async with house(tmp_path, LAMP, {"mqtt": hands}) as here:
+        async with house(tmp_path, LAMP, {"mqtt": hands}, clock=RunningClock()) as here:
             load = here.store.load
             here.store.load = iter([]).__next__  # type: ignore[assignment, method-assign]
             hands.is_ready = True

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from pbxrules.engine import words
-from pbxrules.model import Condition, Event, Facts, Miss, Start, Verdict
+from pbxrules.misses import words
+from pbxrules.model import Condition, Event, Facts, Miss, Verdict
 from pbxrules.rules import RuleSet
 from tests.rulefiles import NOON_S, decided, event, fired, rule
 from tests.rulefiles import ruleset as read_rules
@@ -26,7 +26,7 @@ def test_what_starts_is_what_looking_at_every_rule_gives(
         for place, triggers in enumerate(written)
         if any(fits(trigger, told) for trigger in triggers)
     ]
-    assert [start.rule.id for start in decision.starts] == wanted
+    assert [rule.id for rule in decision.fired] == wanted
     assert [verdict.rule for verdict in decision.verdicts if verdict.matched] == wanted
     places = [int(verdict.rule) for verdict in decision.verdicts]
     assert places == sorted(set(places))
@@ -50,7 +50,8 @@ def test_a_verdict_tells_the_first_miss_of_each_trigger_looked_at() -> None:
 def test_a_rule_starts_once_however_many_of_its_triggers_fit() -> None:
     rules = read_rules(rule("[{event: ring}, {extension: 1}, {caller: 2}]"))
     decision = decided(rules, event(extension="1", caller="2"))
-    assert decision.starts == (Start(rule=rules.by_id["r"], trigger="1"),)
+    assert decision.fired == (rules.by_id["r"],)
+    assert [run.trigger for run in decision.changes.runs] == ["1"]
     assert decision.verdicts == (Verdict(rule="r", matched=True),)
 
 
@@ -72,7 +73,7 @@ def test_promise_6_a_rule_whose_test_breaks_does_not_match_and_harms_no_other() 
         )
     told = event(extension="1")
     decision = decided(rules, told)
-    assert [start.rule.id for start in decision.starts] == ["s"]
+    assert [rule.id for rule in decision.fired] == ["s"]
     (because,) = decision.verdicts[0].because
     assert words(because, told) in (
         "event breaks: ZeroDivisionError()",
@@ -110,7 +111,7 @@ def test_promise_6_a_condition_that_can_not_be_worked_out_fires_nothing_and_harm
 ) -> None:
     rules = rules_of(condition, "{caller: 7}")
     decision = decided(rules, event(caller="7"))
-    assert [start.rule.id for start in decision.starts] == ["r1"]
+    assert [rule.id for rule in decision.fired] == ["r1"]
     assert not decision.verdicts[0].matched
     told = [words(misses, event(caller="7")) for misses in decision.verdicts[0].because]
     assert "}} fails: " in told[0]
@@ -133,7 +134,7 @@ def test_promise_6_a_condition_that_breaks_harms_no_other_rule() -> None:
     object.__setattr__(rules.rules[0], "condition", Broken())
     told = event(caller="7")
     decision = decided(rules, told)
-    assert [start.rule.id for start in decision.starts] == ["r1"]
+    assert [rule.id for rule in decision.fired] == ["r1"]
     assert [words(misses, told) for misses in decision.verdicts[0].because] == [
         "a condition breaks: ZeroDivisionError('1', True)"
     ]
@@ -161,8 +162,8 @@ def test_a_rule_that_fits_and_whose_conditions_do_not_hold_says_what_they_lack()
     ],
 )
 def test_a_start_says_which_trigger_fits(triggers: str, trigger: str) -> None:
-    (start,) = decided(read_rules(rule(triggers)), event(caller="7")).starts
-    assert start.trigger == trigger
+    decision = decided(read_rules(rule(triggers)), event(caller="7"))
+    assert [run.trigger for run in decision.changes.runs] == [trigger]
 
 
 def test_conditions_see_the_moment_that_they_are_given() -> None:

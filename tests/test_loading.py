@@ -200,7 +200,7 @@ def loaded(program: Program, digest: str) -> LoadedRun:
         position="actions/0", verb="log", due=NOW, expires_s=None, next_try=NOW, attempt=0,
         tried=(),
     )  # fmt: skip
-    return LoadedRun(run=run, event=event(), source=json.loads(json.dumps(program.source)))
+    return LoadedRun(run=run, event=event(), call="", source=json.loads(json.dumps(program.source)))
 
 
 def test_a_run_goes_on_with_the_program_it_began_with(tmp_path: Path) -> None:

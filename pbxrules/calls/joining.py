@@ -1,7 +1,5 @@
 """The call that a report belongs to, and what it changes in the table."""
 
-from dataclasses import dataclass
-
 from pbxrules.calls.known import Call, Known, doubted, founded, learned, seen_by
 from pbxrules.calls.nearness import Found, nearest
 from pbxrules.calls.table import Calls, Change
@@ -9,37 +7,25 @@ from pbxrules.calls.told import Told, tell
 from pbxrules.model import Event, Moment
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Assigned:
-    """Where a report belongs; nothing has changed yet."""
+def assign(calls: Calls, event: Event, now: Moment) -> tuple[Call, Change] | None:
+    """The call that *event* belongs to, and what is to be changed in *calls*; None: to no call.
 
-    call: Call | None
-    """None: it bears no call's id, and belongs to no call."""
-    change: Change | None
-    """For ``Calls.apply``, and for the disk; None where *call* is."""
-
-
-def assign(calls: Calls, event: Event, now: Moment) -> Assigned:
-    """The call that *event* belongs to, and what is to be changed in *calls*.
-
-    The same calls, event and moment give the same; *calls* is not changed.  A report that
-    comes again is given the call that it had, while that is remembered.
+    The same calls, event and moment give the same; *calls* is not changed: that is for
+    ``Calls.apply``, once it is decided.  A report that comes again is given the call that it
+    had, while that is remembered.
     """
     told = tell(event)
     if told is None:
-        return Assigned(call=None, change=None)
+        return None
     found = _found(calls, told, now)
+    sure = found is None or found.sure
     if found is None:
         known = after = founded(_free_key(calls, told.mark.leg), told, now)
     else:
-        known = after = learned(found.known, told, now)
-        if not found.sure:
-            after = doubted(found.known, told, now)
+        known = learned(found.known, told, now)
+        after = known if sure else doubted(found.known, told, now)
     gone, given_up = calls.outdated(after, now)
-    return Assigned(
-        call=seen_by(known, told, sure=found is None or found.sure),
-        change=Change(put=after, gone=gone, given_up=given_up),
-    )
+    return seen_by(known, told, sure=sure), Change(put=after, gone=gone, given_up=given_up)
 
 
 def _found(calls: Calls, told: Told, now: Moment) -> Found | None:
@@ -58,23 +44,26 @@ def _found(calls: Calls, told: Told, now: Moment) -> Found | None:
 
 def _sharing(calls: Calls, told: Told) -> Found | None:
     """The call with an id of *told*: where it went before, else the one that is sure of the id."""
-    having: list[Known] = []
-    certain: list[Known] = []
-    for leg in told.ids:
-        of_leg = calls.having(leg)
-        if told.pbx:
-            of_leg = [known for known in of_leg if known.pbx in (None, told.pbx)]
-        certain = certain or [known for known in of_leg if leg in known.legs]
-        having += of_leg
+    having = calls.having(told.ids)
+    if told.pbx:
+        having = [known for known in having if known.pbx in (None, told.pbx)]
     if not having:
         return None
+    certain: list[Known] = []
+    for leg in told.ids:
+        certain = certain or [known for known in having if leg in known.legs]
     again = [known for known in having if told.mark in known.marks]
-    # Two calls of one PBX have an id if it showed only later that they are one; where it was
-    # learned last, more is known.
-    known = (again or certain or having)[-1]
+    known = _most_told(again or certain or having)
     of_one_pbx = len(certain) == 1 or len({known.pbx for known in certain if known.pbx}) <= 1
-    is_certain = any(leg in known.legs for leg in told.ids)
+    is_certain = told.ids[0] in known.legs or told.ids[-1] in known.legs
     return Found(known=known, sure=is_certain and of_one_pbx)
+
+
+def _most_told(known: list[Known]) -> Known:
+    """Of calls with one id (for it showed only later that they are one) the best known."""
+    if len(known) == 1:
+        return known[0]
+    return max(known, key=lambda call: (len(call.marks), call.started_s, call.id))
 
 
 def _free_key(calls: Calls, leg: str) -> str:

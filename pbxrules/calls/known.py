@@ -1,8 +1,8 @@
 """What is known of one call, and what a report adds to it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
-from typing import Any, Self
+from dataclasses import dataclass, fields
+from typing import Any, NamedTuple, Self
 
 from pbxrules.calls.told import MAX_LISTED, Mark, Told
 from pbxrules.model import Moment
@@ -27,6 +27,7 @@ class Call:
     sure: bool
     """The report is of this call without doubt.  If not, it may cancel nothing."""
     answered: bool
+    """An answer came, or a cdr with ANSWERED, this report included."""
     caller: str | None
     callee: str | None
     """Who answered, else who was rung first."""
@@ -59,13 +60,15 @@ _CALL_FIELDS = tuple(field.name for field in fields(Call))
 
 
 def surely_one(first: Call, second: Call) -> bool:
-    """Whether two reports are of one call without doubt: what the later one may cancel.
+    """Whether two reports are of one call without doubt, so that the later one may cancel.
 
-    A report that is not sure of its call is still of one with those that bear the same id.
+    A report that is not sure of its call is still of one with those that bear the same id,
+    though they may have been put elsewhere since.
     """
-    if first.id != second.id:
-        return False
-    return (first.sure and second.sure) or not set(first.legs).isdisjoint(second.legs)
+    if first.id == second.id and first.sure and second.sure:
+        return True
+    one_pbx = first.pbx is None or second.pbx is None or first.pbx == second.pbx
+    return one_pbx and not set(first.legs).isdisjoint(second.legs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,9 +79,8 @@ class Transfer:
     at: Moment
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """All that is remembered of one call."""
+class Known(NamedTuple):
+    """All that is remembered of one call; a new one with each of its reports, so a tuple."""
 
     id: str
     legs: tuple[str, ...]
@@ -105,9 +107,8 @@ class Known:
 
     def as_json(self) -> dict[str, Any]:
         """It as JSON has it."""
-        told = {name: getattr(self, name) for name in _KNOWN_FIELDS}
         transfer = self.transfer
-        return told | {
+        return self._asdict() | {
             "legs": list(self.legs),
             "doubtful": list(self.doubtful),
             "extensions": list(self.extensions),
@@ -129,9 +130,6 @@ class Known:
                 "seen": _moment(told["seen"]),
             }
         )
-
-
-_KNOWN_FIELDS = tuple(field.name for field in fields(Known))
 
 
 def _listed(moment: Moment) -> list[Any]:
@@ -193,11 +191,14 @@ def learned(known: Known, told: Told, now: Moment) -> Known:
 
 
 def doubted(known: Known, told: Told, now: Moment) -> Known:
-    """*known* after a report that may be of another call: only what finds it again is kept."""
+    """*known* after a report that may be of another call.
+
+    Of it is kept only what finds the call again, and the PBX: no other's report joins them.
+    """
     doubtful = tuple(leg for leg in told.ids if leg not in known.legs)
-    return replace(
-        known,
+    return known._replace(
         doubtful=_with(known.doubtful, doubtful),
+        pbx=known.pbx or told.pbx,
         marks=_marked(known.marks, told.mark),
         seen=now,
     )

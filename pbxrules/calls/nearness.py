@@ -1,7 +1,7 @@
 """The call that a report is likely of though they share no id: by time and by parties."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pbxrules.calls.known import Known
 from pbxrules.calls.table import NEAR_S, Calls
@@ -38,16 +38,14 @@ Only these join by nearness.  What is told of an inbound call all bears the id o
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class Found(NamedTuple):
     """A call that a report may belong to."""
 
     known: Known
     sure: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class _Fit:
+class _Fit(NamedTuple):
     """How well a near call fits: the least is the best."""
 
     far: bool
@@ -66,7 +64,7 @@ def nearest(calls: Calls, told: Told, now: Moment) -> Found | None:
     fits = [(fit, known) for known in near if (fit := _fit(known, told, made, allowed)) is not None]
     if not fits:
         return _transferred(calls, told, now)
-    best, known = min(fits, key=lambda found: found[0])
+    best, known = min(fits, key=lambda found: (found[0], found[1].id))
     rivals = sum(fit.far <= best.far for fit, _ in fits) - 1
     enough = not best.far or not best.parties_missing
     return Found(known=known, sure=not rivals and enough and not best.again)
@@ -95,10 +93,8 @@ def _fit(known: Known, told: Told, made: list[Point], allowed: int) -> _Fit | No
 def _told_before(known: Known, told: Told) -> int:
     """Of how many of its legs the call was told the same."""
     new = told.mark
-    return sum(
-        mark.event == new.event and mark.about == new.about and mark.leg in known.legs
-        for mark in known.marks
-    )
+    same = {mark.leg for mark in known.marks if mark[:2] == new[:2]}
+    return len(same.intersection(known.legs))
 
 
 def _may_be_one(known: Known, told: Told) -> bool:
@@ -182,7 +178,7 @@ def _transferred(calls: Calls, told: Told, now: Moment) -> Found | None:
     ]
     if not fits:
         return None
-    agreed, known = max(fits, key=lambda found: found[0])
+    agreed, known = max(fits, key=lambda found: (found[0], found[1].started_s, found[1].id))
     rivals = sum(other == agreed for other, _ in fits) - 1
     return Found(known=known, sure=agreed == _BOTH and not rivals)
 

@@ -16,7 +16,7 @@ MAX_CALLS = 1_000
 """So many that go on, and so many that ended; the PBX carries some two hundred at once."""
 NEAR_S = 2
 """Legs of one call are made within so many seconds (``wire.md``)."""
-MAX_NEAR = 64
+MAX_NEAR = 16
 """So many near calls are looked at, the latest; more there are only by malice."""
 _AT_ONCE = 4  # calls forgotten with one report: more than come, and never a long wait
 _SPAN_S = 4  # an entry's, so that two seconds either way touch two at most
@@ -70,9 +70,13 @@ class Calls:
         """The call of that key."""
         return self._live.get(key) or self._ended.get(key)
 
-    def having(self, leg: str) -> list[Known]:
-        """The calls that know this id, the first one first."""
-        return [call for key in self._by_leg.get(leg, ()) if (call := self.get(key))]
+    def having(self, legs: tuple[str, ...]) -> list[Known]:
+        """The calls that know any of these ids."""
+        keys: dict[str, None] = {}
+        for leg in legs:
+            for key in self._by_leg.get(leg, ()):
+                keys[key] = None
+        return [call for key in keys if (call := self.get(key))]
 
     def near(self, names: Iterable[str], made: Iterable[Point]) -> list[Known]:
         """The calls of any of *names* with legs of about that time, at most ``MAX_NEAR``."""

@@ -7,10 +7,11 @@ every test but ``exists: false`` and ``not``.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
+from pbxrules.conditions.leaves import Leaf, in_words
 from pbxrules.conditions.numbers import above, below, between, length
 from pbxrules.conditions.parts import (
     Beside,
@@ -24,9 +25,12 @@ from pbxrules.conditions.parts import (
 )
 from pbxrules.conditions.patterns import glob, regex
 from pbxrules.errors import did_you_mean
-from pbxrules.model import Event, FieldTest, FieldValue, Key, Kind
+from pbxrules.model import Event, Facts, FieldTest, FieldValue, Key, Kind, Miss
 
-__all__ = ["IGNORE_CASE", "OPERATORS", "FieldTestError", "field_test", "value_of"]
+__all__ = [
+    "IGNORE_CASE", "OPERATORS", "FieldTestError", "OfField", "field_test", "field_value",
+    "value_of",
+]  # fmt: skip
 
 IGNORE_CASE = "ignore_case"
 """Stands among the operators, tests nothing, and changes what those of ``CASED`` mean."""
@@ -64,6 +68,26 @@ def field_value(value: Any) -> FieldValue | None:
             return tuple(value)
         case _:
             return None
+
+
+@dataclass(frozen=True, slots=True)
+class OfField(Leaf):
+    """Holds if a field is as its test wants it."""
+
+    test: FieldTest
+
+    @property
+    def says(self) -> str:
+        """The field, and what is wanted."""
+        return f"{self.test.field} {self.test.wanted}"
+
+    def is_true(self, facts: Facts) -> bool:
+        """Whether the test holds."""
+        return self.test.holds(value_of(facts.event, self.test.field))
+
+    def miss(self, _: Facts, *, wanted: bool) -> Miss:
+        """The field, and what is wanted; its value is the event's to tell."""
+        return Miss(self.test.field, in_words(self.test.wanted, so=wanted))
 
 
 # --- tests of texts ---------------------------------------------------------------------------

@@ -3,21 +3,20 @@
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache, cached_property
 from typing import Any
 
 from pbxrules import conditions
 from pbxrules.conditions import logic, template
 from pbxrules.conditions.declared import Declared, Noted, Used
-from pbxrules.conditions.fields import FieldTestError, field_test, value_of
-from pbxrules.conditions.leaves import Leaf, in_words
+from pbxrules.conditions.fields import FieldTestError, OfField, field_test
 from pbxrules.errors import Fault, did_you_mean
 from pbxrules.language import CONDITION_HINTS, Language, duration_s
 from pbxrules.members import Members, joined
-from pbxrules.model import Condition, Count, Facts, FieldTest, Miss, Trigger
+from pbxrules.model import NOTHING, Condition, Count, FieldTest, Trigger
 from pbxrules.schema import Path, shown
-from pbxrules.template import Names, unknown_member
+from pbxrules.template import Names, UnknownMember, unknown_member
 
 Kind = Callable[[Any, Path, "Reader"], Iterator[Condition]]
 """Reads what stands behind a word of a condition; gives nothing where that is wrong."""
@@ -62,6 +61,8 @@ class Reader:
         self.faults: list[Fault] = []
         self.triggers: Sequence[Trigger] | None = None
         """Those that ``read_triggers`` read; None: nobody says which."""
+        self.elsewhere: Mapping[str, str] = NOTHING
+        """Names that are known in other places only, and where."""
         self._groups = Noted(declared.groups, self.used.groups)
         self._names: Names | None = None
 
@@ -77,25 +78,16 @@ class Reader:
         """What the templates of its conditions may name."""
         if self._names is None:
             self._names = self.language.names(
-                self.variables, payload=self.payload, state=self.declared.state
+                self.variables,
+                payload=self.payload,
+                state=self.declared.state,
+                elsewhere=self.elsewhere,
             )
         return self._names
 
     @names.setter
     def names(self, names: Names) -> None:
         self._names = names
-
-    def seeing(self, variables: Mapping[str, Any]) -> "Reader":
-        """One that sees these variables and nothing of the rule; its faults are this one's."""
-        other = Reader(
-            language=self.language,
-            declared=self.declared,
-            rule=self.rule,
-            variables=variables,
-            usable=self.usable,
-        )
-        other.faults = self.faults
-        return other
 
     # --- triggers ----------------------------------------------------------------------------
 
@@ -138,9 +130,13 @@ class Reader:
         if "until" in trigger and "for" not in trigger:
             message, hint = "'until' stands beside 'for' only", "say for how long: for: 20s"
             self.faults.append(Fault(at, "unknown-key", message, hint, at_key=True))
-        until = told.get("until", [])
-        self.faults += _event_faults(until, at, self.language)
-        return tuple(dict.fromkeys(until if isinstance(until, list) else [until]))
+        until = trigger.get("until", [])
+        single = not isinstance(until, list)
+        for place, name in enumerate([until] if single else until):
+            here = at if single else (*at, place)
+            if self.usable(here):
+                self.faults += _event_faults(name, here, self.language)
+        return tuple(dict.fromkeys([until] if single else until)) if "until" in told else ()
 
     # --- conditions --------------------------------------------------------------------------
 
@@ -184,8 +180,11 @@ class Reader:
         """The tests of a map of them, of which *where* says what it is."""
         if not isinstance(value, Mapping):
             return ()
-        tests = (t for name in value for t in self._tests(name, value[name], (*path, name), where))
-        return tuple(tests)
+        tests = tuple(
+            t for name in value for t in self._tests(name, value[name], (*path, name), where)
+        )
+        self._look_for_members(value, path, self.language.payload(tests))
+        return tests
 
     def read_fields(self, value: Any, path: Path, *, also: Sequence[str] = ()) -> tuple[str, ...]:
         """The fields that a list names, or the one that is no list; *also* may be named, too."""
@@ -197,6 +196,8 @@ class Reader:
             unknown = None if name in also else self._unknown_field(name, at, "", also)
             if unknown is not None:
                 self.faults.append(replace(unknown, at_key=False))
+            elif (missing := _missing_member(name, self.payload)) is not None:
+                self.faults.append(Fault(at, "unknown-member", missing.message, missing.hint))
         return tuple(dict.fromkeys(listed))
 
     def _tests(self, name: str, wanted: Any, path: Path, where: str) -> Iterator[FieldTest]:
@@ -231,7 +232,9 @@ class Reader:
         control = self.language.controls.get(where)
         if control is not None and name in control.beside:
             hint = f"it stands beside '{where}'"
-        elif elsewhere:
+        elif name in self.declared.state:
+            hint = f"say state: {{{name}: …}}"
+        elif elsewhere and where:
             hint = f"it stands under '{elsewhere[0]}s'"
         elif where == "condition" and name in CONDITION_HINTS:
             hint = CONDITION_HINTS[name]
@@ -245,32 +248,16 @@ class Reader:
     def _look_for_members(self, fields: Iterable[str], path: Path, members: Members | None) -> None:
         """Note which ``payload.x`` of *fields* no report can have."""
         for name in fields:
-            first, *way = name.split(".")
-            unknown = unknown_member(members, way) if first == "payload" else None
-            if unknown is not None:
+            if (missing := _missing_member(name, members)) is not None:
                 at = (*path, name)
-                fault = Fault(at, "unknown-member", unknown.message, unknown.hint, at_key=True)
+                fault = Fault(at, "unknown-member", missing.message, missing.hint, at_key=True)
                 self.faults.append(fault)
 
 
-@dataclass(frozen=True, slots=True)
-class OfField(Leaf):
-    """Holds if a field is as its test wants it."""
-
-    test: FieldTest
-
-    @property
-    def says(self) -> str:
-        """The field, and what is wanted."""
-        return f"{self.test.field} {self.test.wanted}"
-
-    def is_true(self, facts: Facts) -> bool:
-        """Whether the test holds."""
-        return self.test.holds(value_of(facts.event, self.test.field))
-
-    def miss(self, _: Facts, *, wanted: bool) -> Miss:
-        """The field, and what is wanted; its value is the event's to tell."""
-        return Miss(self.test.field, in_words(self.test.wanted, so=wanted))
+def _missing_member(name: str, members: Members | None) -> UnknownMember | None:
+    """What of ``payload.x`` no report can have."""
+    first, *way = name.split(".")
+    return unknown_member(members, way) if first == "payload" else None
 
 
 def _test_faults(name: str, wanted: Any, path: Path, language: Language) -> Iterator[Fault]:
@@ -288,11 +275,8 @@ def _test_faults(name: str, wanted: Any, path: Path, language: Language) -> Iter
 
 
 def _event_faults(wanted: Any, path: Path, language: Language) -> Iterator[Fault]:
-    """Events of a list, or the one that is no list, that nothing sends."""
-    if isinstance(wanted, list):
-        for place, item in enumerate(wanted):
-            yield from _event_faults(item, (*path, place), language)
-    elif wanted not in language.events:
+    """An event that nothing sends."""
+    if wanted not in language.events:
         hint = did_you_mean(wanted, language.events) or f"one of {', '.join(language.events)}"
         yield Fault(path, "unknown-event", f"no report is the event {shown(wanted)}", hint)
 

@@ -6,7 +6,7 @@ BYE), and the ANSWER names both; what comes in bears the first leg's id besides 
 they leave open is a habit.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -64,9 +64,8 @@ class Line:
 class Parties:
     """Who takes part in a call, and who might."""
 
-    caller: str
-    others: tuple[str, ...]
-    """Extensions: who is called, the rest of a group, to whom it is transferred."""
+    inside: tuple[str, ...]
+    """As many extensions as the kind of call needs; the caller first, if he is one of them."""
     outside: str
     trunk: str
 
@@ -123,32 +122,26 @@ class Course:
 
 
 def _internal(call: Course) -> None:
-    _from_inside(call, call.who.others[:1])
-
-
-def _internal_group(call: Course) -> None:
-    _from_inside(call, call.who.others)
+    caller, *callees = call.who.inside
+    _from_inside(call, caller, callees)
 
 
 def _internal_transfer(call: Course) -> None:
-    _from_inside(call, call.who.others[:1], to=call.who.others[1])
+    caller, callee, to = call.who.inside
+    _from_inside(call, caller, [callee], to)
 
 
 def _inbound(call: Course) -> None:
-    _from_outside(call, call.who.others[:1])
-
-
-def _inbound_group(call: Course) -> None:
-    _from_outside(call, call.who.others)
+    _from_outside(call, call.who.inside)
 
 
 def _inbound_transfer(call: Course) -> None:
-    _from_outside(call, call.who.others[:1], to=call.who.others[1])
+    callee, to = call.who.inside
+    _from_outside(call, [callee], to)
 
 
-def _from_inside(call: Course, callees: tuple[str, ...], to: str | None = None) -> None:
+def _from_inside(call: Course, caller: str, callees: Sequence[str], to: str | None = None) -> None:
     """An extension calls one or a group; who answers may pass it on *to* another."""
-    caller = call.who.caller
     way: Fields = {"direction": "internal", "caller": caller}
     first = call.leg()
     call.wait(0.02, 1.2)
@@ -165,7 +158,7 @@ def _from_inside(call: Course, callees: tuple[str, ...], to: str | None = None) 
         call.talk(told[callee], **way, callee=callee)
         last = legs[callee]
         if to is not None:
-            last = _pass_on(call, told[callee], callee, to)
+            last = _pass_on(call, told[callee], caller, callee, to)
             callee = to
         one, other = call.random.sample((caller, callee), 2)
         call.say("bye", first, direction="internal", extension=one, other=other)
@@ -175,9 +168,8 @@ def _from_inside(call: Course, callees: tuple[str, ...], to: str | None = None) 
     call.record(first, talked=talked, **way, callee=callees[0])
 
 
-def _pass_on(call: Course, told: Leg, by: str, to: str) -> Leg:
+def _pass_on(call: Course, told: Leg, caller: str, by: str, to: str) -> Leg:
     """An internal call is transferred, and answered; the new leg."""
-    caller = call.who.caller
     call.say("transfer", told, direction="internal", extension=to, other=by)
     call.wait(0.1, 1.0)
     leg = call.leg()
@@ -189,7 +181,7 @@ def _pass_on(call: Course, told: Leg, by: str, to: str) -> Leg:
     return leg
 
 
-def _from_outside(call: Course, callees: tuple[str, ...], to: str | None = None) -> None:
+def _from_outside(call: Course, callees: Sequence[str], to: str | None = None) -> None:
     """As ``_from_inside``; of a group the first one is busy and the last one answers."""
     caller = "" if call.chance(_WITHHELD) else call.who.outside
     way: Fields = {"direction": "inbound", "caller": caller}
@@ -220,14 +212,14 @@ def _from_outside(call: Course, callees: tuple[str, ...], to: str | None = None)
 
 
 def _outbound(call: Course) -> None:
-    who = call.who
-    way: Fields = {"direction": "outbound", "caller": who.caller}
+    who, (caller,) = call.who, call.who.inside
+    way: Fields = {"direction": "outbound", "caller": caller}
     told = way | {"callee": who.outside, "trunk": who.trunk}
     first = call.leg()
     call.wait(0.02, 1.5)
     second = call.leg()
     call.wait(0.2, 3.0)
-    call.say("alert", second, direction="outbound", extension=who.caller)
+    call.say("alert", second, direction="outbound", extension=caller)
     call.say("ring", first, first, **told)
     talked = call.chance(_ANSWERED)
     if talked:
@@ -239,13 +231,23 @@ def _outbound(call: Course) -> None:
     call.record(first, talked=talked, **way, callee=PREFIX + who.outside)
 
 
-KINDS: Mapping[str, tuple[int, Callable[[Course], None]]] = {
-    "internal": (30, _internal),
-    "inbound": (25, _inbound),
-    "outbound": (25, _outbound),
-    "internal group": (4, _internal_group),
-    "inbound group": (8, _inbound_group),
-    "internal transfer": (4, _internal_transfer),
-    "inbound transfer": (4, _inbound_transfer),
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """A kind of calls."""
+
+    share: int
+    """So many of a hundred calls."""
+    inside: int
+    """So many extensions take part, or may be rung."""
+    write: Callable[[Course], None]
+
+
+KINDS: Mapping[str, Kind] = {
+    "internal": Kind(share=30, inside=2, write=_internal),
+    "inbound": Kind(share=25, inside=1, write=_inbound),
+    "outbound": Kind(share=25, inside=1, write=_outbound),
+    "internal group": Kind(share=4, inside=4, write=_internal),
+    "inbound group": Kind(share=8, inside=3, write=_inbound),
+    "internal transfer": Kind(share=4, inside=3, write=_internal_transfer),
+    "inbound transfer": Kind(share=4, inside=2, write=_inbound_transfer),
 }
-"""The kinds of calls: how many of a hundred, and how each goes."""

@@ -19,7 +19,6 @@ __all__ = ["KINDS", "Habits", "Sent", "traffic"]
 
 TRUNKS = ("to-18-16-2", "sip-berlin")
 _FIRST_EXTENSION = 1001
-_GROUP = 3
 _START_S = 1_589_947_952
 _DIAL_S = 2.0
 """Nobody begins two calls within so many seconds: a number has to be dialled."""
@@ -49,7 +48,9 @@ def traffic(
     pbx: str = "a09805021987",
     habits: Habits | None = None,
 ) -> list[Sent]:
-    """The reports of so many *calls* of one PBX, *at_once* of them at any time, as they arrive.
+    """The reports of so many *calls* of one PBX, in the order in which they arrive.
+
+    There are *at_once* lines, on each of which a call begins some seconds after the last one.
 
     The same *random* in the same state gives the same.
     """
@@ -72,38 +73,41 @@ class _Office:
         self._lines = [(random.uniform(0, 30), line) for line in range(at_once)]
         heapq.heapify(self._lines)
         # Not all of them talk, or there would be nobody to call.
-        self._free_s = {str(_FIRST_EXTENSION + n): 0.0 for n in range(3 * at_once + _GROUP + 1)}
-        self._begun_s = dict.fromkeys(self._free_s, -_DIAL_S)
+        self._names = [str(_FIRST_EXTENSION + n) for n in range(3 * at_once + 10)]
+        self._free_s = dict.fromkeys(self._names, 0.0)
+        self._begun_s = dict.fromkeys(self._names, -_DIAL_S)
 
     def calls(self, number: int) -> Iterator[tuple[str, Course]]:
         last: dict[int, tuple[str, Parties]] = {}
         for _ in range(number):
             start_s, line = heapq.heappop(self._lines)
-            again = self._random.random() < self._habits.redialled and line in last
-            kind, who = last[line] if again else (self._kind(), self._parties(start_s))
-            if again and not all(self._takes(name, start_s) for name in (who.caller, *who.others)):
-                kind, who = self._kind(), self._parties(start_s)
+            kind, who = self._again(last.get(line), start_s) or self._new(start_s)
             call = Course(random=self._random, habits=self._habits, who=who, now_s=start_s)
-            KINDS[kind][1](call)
-            for name in (who.caller, *who.others):
+            KINDS[kind].write(call)
+            for name in who.inside:
                 self._free_s[name] = call.now_s
                 self._begun_s[name] = start_s
             last[line] = kind, who
             heapq.heappush(self._lines, (call.now_s + self._random.uniform(1, 4), line))
             yield kind, call
 
-    def _kind(self) -> str:
-        return self._random.choices(list(KINDS), [share for share, _ in KINDS.values()])[0]
+    def _again(
+        self, last: tuple[str, Parties] | None, start_s: float
+    ) -> tuple[str, Parties] | None:
+        redialled = self._random.random() < self._habits.redialled
+        if redialled and last and all(self._takes(name, start_s) for name in last[1].inside):
+            return last
+        return None
 
-    def _parties(self, start_s: float) -> Parties:
-        names: list[str] = []
-        while len(names) < _GROUP + 1:
-            name = self._random.choice(list(self._free_s))
-            if name not in names and self._takes(name, start_s):
-                names.append(name)
-        return Parties(
-            caller=names[0],
-            others=tuple(names[1:]),
+    def _new(self, start_s: float) -> tuple[str, Parties]:
+        kind = self._random.choices(list(KINDS), [kind.share for kind in KINDS.values()])[0]
+        inside: list[str] = []
+        while len(inside) < KINDS[kind].inside:
+            name = self._random.choice(self._names)
+            if name not in inside and self._takes(name, start_s):
+                inside.append(name)
+        return kind, Parties(
+            inside=tuple(inside),
             outside=f"030{self._random.randrange(10**6):06}",
             trunk=self._random.choice(TRUNKS),
         )

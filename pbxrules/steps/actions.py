@@ -20,26 +20,14 @@ FINALLY_S = 3600.0
 
 def read(verb: Verb, step: Mapping[str, Any], path: Path, steps: "Steps") -> Step | None:
     """The action *step*; None where something is wrong with it."""
-    args = verb.arguments(step)
-    good = True
-    for name, context in verb.templates.items():
-        if name in args:
-            tree = steps.tree(args[name], context, (*path, *(verb.path_of(name, step) or ())))
-            good = good and tree is not None
-            args[name] = tree
-    if verb.name == "shell" and good:
-        found = list(command_faults(step, path, steps.names, steps.reader.variables))
-        steps.reader.faults += found
-        good = not found
-    secret = any(
-        name.startswith("secret.")
-        for value in args.values()
-        if isinstance(value, Tree)
-        for name in value.uses
-    )
+    args = _arguments(verb, step, path, steps)
+    uses = [
+        name for value in (args or {}).values() if isinstance(value, Tree) for name in value.uses
+    ]
+    secret = any(name.startswith("secret.") for name in uses)
     withheld = verb.said if secret else frozenset()
     register = steps.register(step, path, verb.result - withheld, withheld)
-    if not good:
+    if args is None:
         return None
     last = steps.in_finally
     return Step(
@@ -53,6 +41,22 @@ def read(verb: Verb, step: Mapping[str, Any], path: Path, steps: "Steps") -> Ste
         register=register,
         vars=steps.variables,
     )
+
+
+def _arguments(
+    verb: Verb, step: Mapping[str, Any], path: Path, steps: "Steps"
+) -> dict[str, Any] | None:
+    """The verb's arguments with their templates; None where something is wrong with them."""
+    args = verb.arguments(step)
+    before = len(steps.reader.faults)
+    for name, context in verb.templates.items():
+        if name in args:
+            at = (*path, *(verb.path_of(name, step) or ()))
+            args[name] = steps.tree(args[name], context, at)
+    if verb.name == "shell" and len(steps.reader.faults) == before:
+        variables = steps.reader.variables
+        steps.reader.faults += command_faults(step, path, steps.names, variables)
+    return args if len(steps.reader.faults) == before else None
 
 
 def _retry(verb: Verb, step: Mapping[str, Any], *, on_and_on: bool) -> Retry:

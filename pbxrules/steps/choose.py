@@ -27,6 +27,6 @@ def _read(step: Mapping[str, Any], path: Path, steps: "Steps") -> Choose | None:
 CONTROL = Control(
     name="choose",
     read=_read,
-    asks=(("choose", EACH, "when"),),
+    conditions=(("choose", EACH, "when"),),
     lists=(("choose", EACH, "do"), ("default",)),
 )

@@ -27,8 +27,10 @@ class Control:
     name: str
     read: Callable[[Mapping[str, Any], Path, "Steps"], Deed | None]
     """The deed of a step that stands at a path; None where something is wrong, which is told."""
-    asks: tuple[Way, ...] = ()
-    """Where field tests and conditions stand, in which a number is its digits."""
+    conditions: tuple[Way, ...] = ()
+    """Where conditions stand, in which a number is its digits."""
+    tests: tuple[Way, ...] = ()
+    """Where field tests stand, of which the same is true."""
     lists: tuple[Way, ...] = ()
     """Where lists of steps stand."""
     adds: frozenset[str] = frozenset()
@@ -59,6 +61,13 @@ def places(step: Any, way: Way) -> Iterator[Path]:
     for key in keys:
         for place in places(step[key], tuple(rest)):
             yield (key, *place)
+
+
+def found(step: Mapping[str, Any], kind: str) -> tuple[Path, ...]:
+    """Where *step* has ``conditions``, ``tests`` or ``lists``, by the controls in it."""
+    known = controls()
+    present = [known[key] for key in step if key in known]
+    return tuple(at for one in present for way in getattr(one, kind) for at in places(step, way))
 
 
 def value_at(value: Any, path: Path) -> Any:

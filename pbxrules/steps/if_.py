@@ -25,4 +25,4 @@ def _read(step: Mapping[str, Any], path: Path, steps: "Steps") -> If | None:
     return If(condition=condition, then=then, otherwise=other) if condition else None
 
 
-CONTROL = Control(name="if", read=_read, asks=(("if",),), lists=(("then",), ("else",)))
+CONTROL = Control(name="if", read=_read, conditions=(("if",),), lists=(("then",), ("else",)))

@@ -1,16 +1,17 @@
 """A rule's steps, read from its JSON, with all that is wrong with them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from pbxrules.conditions.reading import Reader
 from pbxrules.errors import Fault
-from pbxrules.language import BESIDE_ACTIONS, BESIDE_ALL
 from pbxrules.model import NOTHING, Condition, Deed, Node
 from pbxrules.schema import Path
 from pbxrules.steps import actions
-from pbxrules.steps.controls import controls, places, spelled, value_at
+from pbxrules.steps.controls import controls, found, spelled, value_at
+from pbxrules.steps.results import Broken, registered
+from pbxrules.steps.words import Only, not_one, strangers, words_of
 from pbxrules.template import (
     Context,
     Names,
@@ -29,38 +30,8 @@ Results = Mapping[str, frozenset[str] | None]
 """The results that are known, and the members of each; None: nobody says which."""
 
 
-@dataclass(frozen=True, slots=True)
-class Broken:
-    """In the place of a step of which something wrong was told already."""
-
-    lists: tuple[tuple[Path, list[Any]], ...] = ()
-    """The lists of steps in it."""
-    registers: tuple[str, ...] = ()
-    """The results that it registers, or what stands in its place."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Only:
-    """Where only some steps may stand."""
-
-    where: str
-    """The word around them."""
-    controls: frozenset[str]
-    """What may stand there beside actions."""
-
-    @property
-    def hint(self) -> str:
-        """What may stand there."""
-        listed = ["actions", *(f"'{name}'" for name in sorted(self.controls))]
-        return (
-            f"it holds {listed[0]} only"
-            if len(listed) == 1
-            else (f"it holds {', '.join(listed[:-1])} and {listed[-1]}")
-        )
-
-
 @dataclass(slots=True, kw_only=True)
-class Found:
+class Gathered:
     """What was made of a program's steps so far."""
 
     nodes: dict[str, Node] = field(default_factory=dict)
@@ -80,7 +51,7 @@ class Steps:
     def __init__(
         self,
         *,
-        found: Found,
+        gathered: Gathered,
         reader: Reader,
         expires: str,
         elsewhere: Mapping[str, str] = NOTHING,
@@ -90,14 +61,14 @@ class Steps:
         """Begin.
 
         Args:
-            found: Takes what is made of them.
+            gathered: Takes what is made of them.
             reader: Of their conditions and templates.
             expires: The ``expires`` of actions that say none.
             elsewhere: Names that are known in other places only, and where.
             variables: Those of the script that they are; None: the program's.
             depth: In how many lists they stand.
         """
-        self.found = found
+        self.gathered = gathered
         self.reader = reader
         self.language = reader.language
         self.expires = expires
@@ -133,7 +104,7 @@ class Steps:
 
     def read_aside(self, value: list[Any], path: Path, owner: str) -> tuple[str, ...]:
         """Read actions that are done side by side: none sees the results of another."""
-        around, self.only = self.only, Only(where="parallel", controls=frozenset())
+        around, self.only = self.only, Only(where="parallel")
         before, after = self.results, self.results
         for place, step in enumerate(value):
             self.results, self._names = before, None
@@ -146,9 +117,18 @@ class Steps:
         self, value: list[Any], given: Mapping[str, Any], path: Path, owner: str
     ) -> str:
         """Read a script that was put in, as a list of steps; it sees nothing but *given*."""
+        outer = self.reader
+        reader = Reader(
+            language=outer.language,
+            declared=outer.declared,
+            rule=outer.rule,
+            variables=given,
+            usable=outer.usable,
+        )
+        reader.faults = outer.faults
         inner = Steps(
-            found=self.found,
-            reader=self.reader.seeing(given),
+            gathered=self.gathered,
+            reader=reader,
             expires=self.expires,
             elsewhere=self._elsewhere,
             variables=rule_vars(given),
@@ -157,60 +137,50 @@ class Steps:
         first = inner.read(value, path, owner)
         for name, members in inner.results.items():
             self.know(name, members)
-        self.reader.used.take(inner.reader.used)
+        outer.used.take(reader.used)
         return first
 
     def read_one(self, step: Any, path: Path, *, after: str, owner: str) -> None:
         """Read one step, with the path of the one behind it."""
         here = spelled(path)
-        self.found.paths.append(here)
+        self.gathered.paths.append(here)
         if isinstance(step, Broken):
-            for at, inner in step.lists:
-                self.read(inner, (*path, *at), here)
-            for name in step.registers:
+            self.gathered.broken = True
+            self._look_into(step.step, path)
+            for name in registered([step]):
                 self.know(name, None)
-            self.found.broken = True
             return
         deed = self._deed(step, path)
         if deed is not None:
-            self.found.nodes[here] = Node(path=here, deed=deed, after=after, owner=owner)
+            self.gathered.nodes[here] = Node(path=here, deed=deed, after=after, owner=owner)
+
+    def _look_into(self, step: Mapping[str, Any], path: Path) -> None:
+        """Note what is wrong in the parts of a step that is wrong itself."""
+        words = words_of(step, self.language)
+        if len(words) == 1:
+            self.reader.faults += strangers(step, words[0], path, self.language)
+        for at in found(step, "conditions"):
+            self.condition(value_at(step, at), (*path, *at))
+        for at in found(step, "tests"):
+            self.reader.read_tests(value_at(step, at), (*path, *at), str(at[-1]))
+        for at in found(step, "lists"):
+            self.read(value_at(step, at), (*path, *at), spelled(path))
 
     def _deed(self, step: Mapping[str, Any], path: Path) -> Deed | None:
-        verbs = self.language.verbs
-        words = [key for key in step if key in verbs or key in controls()]
+        words = words_of(step, self.language)
         if len(words) != 1:
-            self.reader.faults.append(self._not_one(words, path))
+            self.reader.faults.append(not_one(step, words, path, self.language))
+            self._look_into(step, path)
             return None
-        word = words[0]
-        self.reader.faults += self._strangers(step, word, path)
-        if word in verbs:
-            return actions.read(verbs[word], step, path, self)
-        if self.only is not None and word not in self.only.controls:
-            message = f"'{word}' can't stand in '{self.only.where}'"
-            self.fault((*path, word), "not-here", message, self.only.hint, at_key=True)
-            return None
-        return controls()[word].read(step, path, self)
-
-    def _not_one(self, words: list[str], path: Path) -> Fault:
-        if not words:
-            known = ", ".join([*self.language.verbs, *controls()])
-            return Fault(path, "no-verb", f"an action needs a verb: one of {known}")
-        message = f"'{words[1]}' stands in an action that has '{words[0]}' already"
-        hint = "begin a new action with -"
-        return Fault((*path, words[1]), "two-verbs", message, hint, at_key=True)
-
-    def _strangers(self, step: Mapping[str, Any], word: str, path: Path) -> Iterator[Fault]:
-        """The keys that don't belong beside *word*."""
+        (word,) = words
+        self.reader.faults += strangers(step, word, path, self.language)
         verb = self.language.verbs.get(word)
         if verb is not None:
-            beside = BESIDE_ACTIONS | verb.beside
-        else:
-            beside = self.language.controls[word].beside | controls()[word].adds
-        for key in step:
-            if key != word and key not in beside and key not in BESIDE_ALL:
-                owners = self.language.owners.get(key, ())
-                message = f"'{key}' stands beside {_or(owners)} only"
-                yield Fault((*path, key), "unknown-key", message, at_key=True)
+            return actions.read(verb, step, path, self)
+        if self.only is not None and word not in self.only.controls:
+            self.reader.faults.append(self.only.fault(word, path))
+            return None
+        return controls()[word].read(step, path, self)
 
     # --- what the modules of this folder ask for -----------------------------------------------
 
@@ -289,23 +259,3 @@ class Steps:
         both = None if before is None or members is None else before | members
         self.results = {**self.results, name: both}
         self._names = None
-
-
-def _or(names: Sequence[str]) -> str:
-    *most, last = names
-    return f"{', '.join(most)} or {last}" if most else last
-
-
-def registered(steps: Any) -> Iterator[str]:
-    """The names under which a list of steps, and those inside them, keep their results."""
-    for step in steps if isinstance(steps, list) else ():
-        if isinstance(step, Broken):
-            yield from step.registers
-            for _, inner in step.lists:
-                yield from registered(inner)
-        elif isinstance(step, Mapping):
-            if isinstance(step.get("register"), str):
-                yield step["register"]
-            ways = [way for control in controls().values() for way in control.lists]
-            for at in (at for way in (*ways, ("script",)) for at in places(step, way)):
-                yield from registered(value_at(step, at))

@@ -36,6 +36,6 @@ def _read(step: Mapping[str, Any], path: Path, steps: "Steps") -> Repeat | None:
 CONTROL = Control(
     name="repeat",
     read=_read,
-    asks=(("repeat", "while"), ("repeat", "until")),
+    conditions=(("repeat", "while"), ("repeat", "until")),
     lists=(("repeat", "do"),),
 )

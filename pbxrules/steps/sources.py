@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from pbxrules.errors import Fault, did_you_mean
+from pbxrules.errors import Fault, did_you_mean, nearest
 from pbxrules.language import Language
 from pbxrules.rulefile import RuleFile
 from pbxrules.schema import Path
-from pbxrules.steps.controls import controls, places, value_at
-from pbxrules.steps.reading import Broken
+from pbxrules.steps.controls import found, value_at
+from pbxrules.steps.results import Broken
 from pbxrules.template import Context
 
 MOST = 1_000
@@ -69,20 +69,17 @@ class Source:
         if not isinstance(step, Mapping):
             return Broken()
         self.size += 1
-        present = [control for name, control in controls().items() if name in step]
-        lists = [at for one in present for way in one.lists for at in places(step, way)]
-        asks = [at for one in present for way in one.asks for at in places(step, way)]
+        lists = [at for at in found(step, "lists") if isinstance(value_at(step, at), list)]
+        asks = (*found(step, "conditions"), *found(step, "tests"))
         inner = tuple((at, self.steps(value_at(step, at), (*path, *at))) for at in lists)
-        names = step.get("register")
-        broken = Broken(lists=inner, registers=(names,) if isinstance(names, str) else ())
-        if not self._file.usable(path, but=[(*path, *at) for at in (*lists, *asks)]):
-            return broken
         plain: Any = dict(step)
         for at in (*asks, *self._texts(step)):
             written = self._file.document.as_written(value_at(step, at), (*path, *at))
             plain = with_value(plain, at, written)
         for at, value in inner:
             plain = with_value(plain, at, value)
+        if not self._file.usable(path, but=[(*path, *at) for at in (*lists, *asks)]):
+            return Broken(step=plain)
         return self._put_in(plain, path) if "script" in step else plain
 
     def _texts(self, step: Mapping[str, Any]) -> Iterator[Path]:
@@ -125,6 +122,7 @@ class Source:
         before = len(self.faults)
         at = (*path, "script", "with")
         missing = sorted(script.variables - {*given, *self._language.variables})
+        meant = {nearest(key, missing) for key in given if key not in script.variables}
         for key in given:
             if _has_template(given[key]):
                 message = "values for a script hold no templates"
@@ -135,6 +133,8 @@ class Source:
                 message = f"the script '{name}' names no 'vars.{key}'"
                 self._fault((*at, key), "unknown-variable", message, hint, at_key=True)
         for key in missing:
+            if key in meant:  # it is told as the misspelt one
+                continue
             message = f"the script '{name}' names 'vars.{key}', and is not given it"
             self._fault((*path, "script"), "missing-variable", message, f"with: {{{key}: …}}")
         return len(self.faults) == before

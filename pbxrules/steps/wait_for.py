@@ -44,4 +44,4 @@ def _same(written: Any, path: Path, steps: "Steps") -> tuple[str, ...]:
     return steps.reader.read_fields(written, path, also=("call", "none"))
 
 
-CONTROL = Control(name="wait_for", read=_read, asks=(("wait_for",),))
+CONTROL = Control(name="wait_for", read=_read, tests=(("wait_for",),))

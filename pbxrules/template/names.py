@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from pbxrules.errors import did_you_mean
 from pbxrules.members import Members
@@ -85,20 +86,20 @@ class Names:
                 word=name,
                 line=reference.line,
             )
-        elif member is not None and member in self.withheld.get(name, ()):
+        elif member is not None and known is not None and member not in known:
+            yield self._wrong_member(reference, member, known)
+
+    def _wrong_member(self, reference: Reference, member: str, known: frozenset[str]) -> Finding:
+        name = reference.name
+        if member in self.withheld.get(name, ()):
             message = f"'{name}' keeps no '{member}'"
             hint = "its action uses a secret, which the answer may repeat"
-            yield Finding(
-                code="unknown-name", message=message, hint=hint, word=member, line=reference.line
-            )
-        elif member is not None and known is not None and member not in known:
-            yield Finding(
-                code="unknown-name",
-                message=f"'{name}' has no '{member}'",
-                hint=did_you_mean(member, known) or DECLARED.get(name) or _only(name, known),
-                word=member,
-                line=reference.line,
-            )
+        else:
+            message = f"'{name}' has no '{member}'"
+            hint = did_you_mean(member, known) or DECLARED.get(name) or _only(name, known)
+        return Finding(
+            code="unknown-name", message=message, hint=hint, word=member, line=reference.line
+        )
 
     def _wrong_in_payload(self, reference: Reference) -> Iterator[Finding]:
         unknown = unknown_member(self.payload, reference.path)
@@ -147,6 +148,18 @@ def unknown_member(members: Members | None, path: Sequence[str]) -> UnknownMembe
 
 _UNKNOWN = frozenset({"\0"})
 
+
+CALL: Final[Mapping[str, str]] = {
+    "id": "its key",
+    "sure": "no other call comes into question",
+    "answered": "somebody answered, this event included",
+    "caller": "who calls",
+    "callee": "who is called",
+    "extensions": "all extensions that it rang or that took part",
+    "started": "when its first report came",
+    "ended": "when it ended; null while it goes on",
+}
+"""The members of ``call``: a table from which the docs are made."""
 
 DECLARED = {
     "secret": "declare it under 'secrets:' in the configuration",

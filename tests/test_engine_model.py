@@ -1,0 +1,32 @@
+"""Random streams of reports, times, outcomes, crashes and reloads: the engine and the reference.
+
+After each thing that happens, all that can be seen of the engine is what the reference, which
+is made from the words of the language alone, says of it.  ``PBXRULES_STREAMS=10000`` asks for
+so many streams.
+"""
+
+import os
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+
+from tests.pairs import Pair
+from tests.streams import HAPPENINGS, STATE, rule_sets
+
+STREAMS = int(os.environ.get("PBXRULES_STREAMS", "300"))
+DAY_S = 86_400.0
+
+
+@settings(
+    max_examples=STREAMS,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(rule_sets(), HAPPENINGS)
+def test_whatever_happens_the_engine_does_what_the_language_says(
+    rules: list[list[dict[str, Any]]], happenings: list[tuple[str, Any]]
+) -> None:
+    pair = Pair(rules, STATE)
+    for kind, told in happenings:
+        pair.happens(kind, told)
+    pair.comes_to_an_end()
