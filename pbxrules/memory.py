@@ -29,6 +29,8 @@ MAX_KEPT = 500_000
 """Remembered values of one rule, and in all; beyond it the oldest go, and are counted."""
 Lane = tuple[str, str]
 """A rule, and the values of its ``per``."""
+Rest = tuple[str, tuple[tuple[str, int], ...]]
+"""A run's position, and the round of each ``repeat``."""
 TIMED = frozenset({"for", "lane", "delay", "wait_for", "join"})
 """Words in place of a verb: runs that wait for something else than an action's turn."""
 CALL = "call"
@@ -176,6 +178,33 @@ class Memory:
             forgotten=tuple(key for key, kept in before.items() if kept is None),
         )
 
+    def undo(self, before: Moves, moves: Moves) -> None:
+        """Take *moves* out again; *before* is what ``undoing`` told of them.
+
+        What has changed since, by time or by an action, has happened and stays.
+        """
+        after = {kept.key: kept for kept in moves.kept}
+        runs = map(self._as_before, before.runs, moves.runs)
+        self.apply(
+            Moves(
+                runs=tuple(whole for whole in runs if whole is not None),
+                kept=tuple(k for k in before.kept if self.value(k.key) == after.get(k.key)),
+                forgotten=tuple(k for k in before.forgotten if self.value(k) == after.get(k)),
+            )
+        )
+
+    def _as_before(self, was: Whole, became: Whole) -> Whole | None:
+        """What a run is once a move is taken out; None where it went on since."""
+        if was.run.ended or became.run.ended or not touchable(became):
+            return was
+        now = self.runs.get(was.run.id)
+        if now is None or rest_of(now.run) != rest_of(became.run):
+            return None
+        if rest_of(now.run) != rest_of(was.run):
+            return was
+        run = was.run.changed(attempt=now.run.attempt, begun=now.run.begun)
+        return Whole(run, was.event, was.program)
+
     def remember(self, whole: Whole) -> None:
         """Know of a run that stands in the store."""
         self._put(whole)
@@ -271,6 +300,11 @@ class Memory:
             self.queued[lane][run.id] = None
         for subject in watched(whole):
             self._watched[subject][run.id] = None
+
+
+def rest_of(run: Run) -> Rest:
+    """Where it rests: it is there once."""
+    return run.position, tuple(run.counters.items())
 
 
 def _unmade(whole: Whole) -> Whole:

@@ -447,10 +447,55 @@ def test_values_that_were_changed_are_as_before_once_that_is_undone(
     held = Memory(before)
     told = seen_of(held)
     moves = Moves(kept=tuple(changed), forgotten=tuple(forgotten))
-    undo = held.undoing(moves)
+    before_ = held.undoing(moves)
     held.apply(moves)
-    held.apply(undo)
+    held.undo(before_, moves)
     assert seen_of(held) == told
+
+
+RESTS = owed(1, of=WAITING)
+TOLD = Whole(RESTS.run.changed(mark=9), RESTS.event, RESTS.program)
+MOVED = owed(1, of=WAITING, position="actions/1", verb="wait_for")
+TRIED = owed(1, of=WAITING, attempt=1, begun=True)
+GONE = ended(RESTS)
+
+
+@pytest.mark.parametrize(
+    ("became", "since", "left"),
+    [
+        pytest.param(MOVED, MOVED, RESTS, id="nothing: it is where it was"),
+        pytest.param(GONE, GONE, RESTS, id="nothing: it has not ended"),
+        pytest.param(TOLD, TOLD, RESTS, id="nothing: it was told nothing"),
+        pytest.param(TOLD, TRIED, TRIED, id="a try of its action: that was begun"),
+        pytest.param(TOLD, MOVED, MOVED, id="it went on: it stays there"),
+        pytest.param(TOLD, GONE, None, id="it ended: it has"),
+    ],
+)
+def test_what_happened_to_a_run_since_a_decision_that_is_undone(
+    became: Whole, since: Whole, left: Whole | None
+) -> None:
+    held = Memory(runs=[RESTS])
+    moves = Moves(runs=(became,))
+    before = held.undoing(moves)
+    held.apply(moves)
+    held.apply(Moves(runs=(since,)))
+    held.undo(before, moves)
+    assert [*held.runs.values()] == ([] if left is None else [left])
+    assert held.lanes == ({} if left is None else {("r", ""): {RESTS.run.id: None}})
+
+
+def test_a_value_that_changed_since_a_decision_that_is_undone_stays() -> None:
+    held = Memory([kept("a"), kept("b"), kept("c")])
+    moves = Moves(
+        kept=(kept("a", 2), kept("b", 2), kept("d", 2), kept("e", 2)),
+        forgotten=(kept("c").key,),
+    )
+    before = held.undoing(moves)
+    held.apply(moves)
+    since = (kept("b", 3), kept("c", 3), kept("e", 3))
+    held.apply(Moves(kept=since))
+    held.undo(before, moves)
+    assert {*held.all_kept()} == {kept("a"), *since}
 
 
 class Undoing(DrawnDaemon):
@@ -461,7 +506,7 @@ class Undoing(DrawnDaemon):
             before = seen_of(self.memory)
             undo = self.memory.undoing(moves)
             self.memory.apply(moves)
-            self.memory.apply(undo)
+            self.memory.undo(undo, moves)
             assert seen_of(self.memory) == before
         super()._apply(moves)
 
