@@ -772,14 +772,14 @@ def test_what_templates_see_of_a_call() -> None:
         "id": CALL, "sure": True, "answered": True, "caller": "030", "callee": "101",
         "extensions": ("101",), "started": 5.0, "ended": None,
     }  # fmt: skip
-    assert names_of(draft, event(call_id="1.1"), CALL, {"n": 1}) == {
+    assert names_of(draft.call(CALL), event(call_id="1.1"), {"n": 1}) == {
         "call": told,
         "state": {"n": 1},
     }
-    doubtful = names_of(draft, event(call_id="1.2"), CALL, {})
+    doubtful = names_of(draft.call(CALL), event(call_id="1.2"), {})
     assert doubtful == {"call": {**told, "sure": False}, "state": {}}
     for call in ("", "c9"):
-        assert names_of(draft, event(), call, {})["call"] is NO_CALL
+        assert names_of(draft.call(call), event(), {})["call"] is NO_CALL
     assert NO_CALL.keys() == told.keys()
 
 

@@ -170,7 +170,9 @@ class Daemon:
         made = runs.delivery(whole, names=names, secrets={}, store_id="s", now=self.now)
         assert isinstance(made, Delivery), made
         args = made.args
-        return str(args["argv"][-1] if made.verb == "shell" else args.get("text", args.get("payload")))
+        return str(
+            args["argv"][-1] if made.verb == "shell" else args.get("text", args.get("payload"))
+        )
 
 
 def _unknown(call: str, now: Moment) -> Known:
@@ -202,8 +204,6 @@ def read_back(whole: Whole) -> Whole:
 @lru_cache(maxsize=1_000)
 def program_of(source: str) -> Program:
     return programs.program(json.loads(source), rulefiles.LANGUAGE)
-
-
 
 
 class House(Daemon):
