@@ -10,7 +10,7 @@ happened.
 # Over 300 lines: one world, in which all that a rule may say happens.
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import takewhile
@@ -329,7 +329,7 @@ class Reference:
     # --- from a report to a run --------------------------------------------------------------
 
     def look_at(self, rule: Rule, report: Report) -> None:
-        for place, trigger in enumerate(listed(rule["triggers"]), 1):
+        for place, trigger in enumerate(listed(rule["triggers"]), 1):  # noqa: B007 - the one that fits
             tests = {k: v for k, v in trigger.items() if k not in ("for", "until", "count", "id")}
             if fits(tests, report.fields):
                 break
@@ -539,9 +539,13 @@ class Reference:
         if run.stage == "for":
             if self.ends(run, report):
                 self.end(run, "dropped")
-        elif run.rests and isinstance(run.rests[0], Wait) and run.rests[0].kind == "wait_for":
-            if self.wants(run, run.rests[0].step, report):
-                self.go(run, answer=report)
+        elif (
+            run.rests
+            and isinstance(run.rests[0], Wait)
+            and run.rests[0].kind == "wait_for"
+            and self.wants(run, run.rests[0].step, report)
+        ):
+            self.go(run, answer=report)
 
     def go(
         self,
@@ -568,10 +572,8 @@ class Reference:
         run.outcome = outcome
         if run.begun and "finally" in run.rule:
             run.due = self.now
-            try:
+            with suppress(EndedError):
                 yield from self.steps(run, run.rule["finally"])
-            except EndedError:
-                pass
 
     def steps(self, run: Run, steps: Sequence[Mapping[str, Any]]) -> Life:
         for step in steps:
@@ -746,7 +748,7 @@ class Reference:
 
 
 def spends(run: Run) -> bool:
-    """Whether a run that got its place spends ``once_per`` and ``cooldown``: not if it never ran."""
+    """Whether a run with a place spends ``once_per`` and ``cooldown``: not if it never ran."""
     return run.started or run.open
 
 

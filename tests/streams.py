@@ -5,7 +5,7 @@ same call.  All times are halves of a second, which floats have exactly.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from hypothesis import strategies as st
@@ -66,7 +66,7 @@ RETRY = both(
     st.fixed_dictionaries({"delay": one("1s", "2s")}),
     sometimes(attempts=one(1, 2, 3), max_delay=one("2s", "4s")),
 )
-BESIDE = sometimes(continue_on_error=st.just(True), retry=RETRY, expires=EXPIRES)
+BESIDE = sometimes(continue_on_error=st.just(value=True), retry=RETRY, expires=EXPIRES)
 ACTION = st.one_of(
     both(st.just({"log": "?"}), BESIDE),
     both(st.just({"mqtt": {"topic": "t", "payload": "?"}}), BESIDE),
@@ -97,7 +97,7 @@ WAIT = both(
 ).map(lambda step: {k: v for k, v in step.items() if (k, v) != ("timeout", "4s")})
 PARALLEL = both(
     st.fixed_dictionaries({"parallel": st.lists(ACTION, min_size=1, max_size=3)}),
-    sometimes(continue_on_error=st.just(True)),
+    sometimes(continue_on_error=st.just(value=True)),
 )
 DELAY = SPANS.map(lambda span: {"delay": span})
 SIMPLE = st.one_of(ACTION, ACTION, ACTION, DELAY, WAIT, WAIT, SET, SET, PARALLEL)
@@ -240,7 +240,7 @@ REPORT = both(
             "call": one("c1", "c1", "c2", "c3", ""),
         }
     ),
-    sometimes(caller=st.just("7"), doubtful=st.just(True)),
+    sometimes(caller=st.just("7"), doubtful=st.just(value=True)),
 )
 STATUS = st.fixed_dictionaries(
     {
