@@ -46,6 +46,9 @@ def tell_editors(whole: dict[str, Any]) -> None:
     defs = whole["$defs"]
     _describe_fields(defs)
     for part in _maps(whole):
+        if any(map(_is_snippet, part.get("examples", []))):
+            _stand_alone(part, defs)
+    for part in defs.values():
         _stand_alone(part, defs)
     for part in _maps(whole):
         if part.get("additionalProperties") == {"$ref": "#/$defs/test"}:
@@ -83,12 +86,12 @@ def _sentence(path: Path) -> str:
 
 
 def _stand_alone(part: dict[str, Any], defs: dict[str, Any]) -> None:
-    """Put into *part* what it refers to, if it will have snippets.
+    """Put into *part* what it refers to.
 
     yaml-language-server makes an ``allOf`` of a ``$ref`` and snippets beside it, and then shows
-    the description of what is referred to.
+    the description of what is referred to; as it does of a ``$ref`` that leads to another.
     """
-    if "$ref" in part and any(map(_is_snippet, part.get("examples", []))):
+    if "$ref" in part:
         there = copy.deepcopy(defs[part.pop("$ref").removeprefix("#/$defs/")])
         part |= there | part
 
