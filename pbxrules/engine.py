@@ -169,13 +169,13 @@ def _tell_runs(draft: Draft, arrival: Arrival) -> None:
         of_it = bool(subject) and subject == subject_of(whole.event, whole.run.call)
         same = of_it and _surely_same(draft, arrival, whole.event)
         waits = whole.run.verb == "for"
-        if waits and same and _ends(event, whole.event, _until(draft, whole, subject)):
+        if waits and same and _ends(event, whole.event, whole.run.results["until"]):
             runs.end(draft, run_id, f"{event.kind} came in time")
         else:
             arrive(draft, whole, arrival.id, event, sure=same)
     for rule, held in draft.memory.held.get(subject, {}).items():
         began = Event(fields=held.value["fields"], payload=NOTHING)
-        ends = _ends(event, began, tuple(held.value["until"]))
+        ends = _ends(event, began, held.value["until"])
         if ends and _surely_same(draft, arrival, began):
             draft.forget("held", rule, subject)
 
@@ -196,12 +196,7 @@ def _ids(event: Event) -> set[object]:
     return {event.fields[name] for name in ("call_id", "trunk_call_id") if name in event.fields}
 
 
-def _until(draft: Draft, whole: Whole, subject: str) -> tuple[str, ...]:
-    held = draft.value("held", whole.run.rule, subject)
-    return () if held is None else tuple(held["until"])
-
-
-def _ends(event: Event, began: Event, until: tuple[str, ...]) -> bool:
+def _ends(event: Event, began: Event, until: Sequence[str]) -> bool:
     """Whether *event* ends what the ``for`` that *began* waits for."""
     if event.kind not in (until or UNTIL.get(began.kind, ())):
         return False
@@ -271,9 +266,8 @@ def _hold(
         held = {"fields": fields, "until": list(trigger.until)}
         draft.keep("held", rule.id, subject, held, now.after(for_s + DAY_S))
     run = _new(rule, match, run_id, draft)
-    waiting = replace(
-        run, position="for", verb="for", next_try=now.after(for_s), results={"rule": rule.digest}
-    )
+    waits_for = {"rule": rule.digest, "until": list(trigger.until)}
+    waiting = run.changed(position="for", verb="for", next_try=now.after(for_s), results=waits_for)
     draft.put(Whole(waiting, match.event, rule.program))
     return Miss(said, found="waited for")
 

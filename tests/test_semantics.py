@@ -383,3 +383,12 @@ def test_a_result_that_one_of_several_actions_side_by_side_gives_is_known_behind
     house.tell()
     house.tell("answer")
     assert house.said == ["a", "b", "c 0 false"]
+
+
+def test_a_for_ends_by_its_until_also_after_days() -> None:
+    house = House(rules("id: r, triggers: {event: ring, for: 2d, until: bye}, actions: [{log: a}]"))
+    house.tell()
+    house.die(86_400 * 1.5)
+    house.tell("answer")
+    house.tell("bye")
+    assert house.ends == ["dropped"]
