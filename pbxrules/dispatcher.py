@@ -28,7 +28,7 @@ from pbxrules import engine, runs
 from pbxrules.actions import Performer
 from pbxrules.alarms import Alarm, Alarms
 from pbxrules.errors import StoreError
-from pbxrules.memory import TIMED, Draft, Memory, Moves, Whole, touchable
+from pbxrules.memory import TIMED, Draft, Memory, Moves, Rest, Whole, rest_of, touchable
 from pbxrules.model import Changes, Delivery, GiveUp, Moment, Outcome, Program, Run, TryAgain
 from pbxrules.rules import RuleSet
 from pbxrules.store import Advanced, LoadedRun, OpenRun, Store
@@ -50,8 +50,6 @@ CUT_OFF_S = 2.0
 SETTLING_S = 5.0
 """For so long after a start no ``for`` and no ``wait_for`` ends by time: what the PBX sends
 again meanwhile may end it otherwise."""
-Rest = tuple[str, tuple[tuple[str, int], ...]]
-"""Where a run rests: its position, and the round of each ``repeat``."""
 
 
 @dataclass(slots=True, eq=False)
@@ -67,6 +65,9 @@ class _Held:
     late: float
     """The uptime at which its action has expired."""
     rest: Rest | None = None
+    """Where it rests on disk, if that was read."""
+    minded: bool = False
+    """Memory has it: as it will be when all that was decided is on disk."""
     whole: Whole | None = None
     """Unless memory has it, or it is to be read again."""
     turn: int = 0
@@ -84,7 +85,7 @@ class _Line:
     parked: defaultdict[str, deque[tuple[int, _Held]]] = field(
         default_factory=lambda: defaultdict(deque)
     )
-    """Runs of rules that have all they may have under way."""
+    """Runs of rules that have all they may have under way, or whose last try is not over yet."""
     under_way: dict[int, "asyncio.Future[Outcome]"] = field(default_factory=dict)
     per_rule: Counter[str] = field(default_factory=Counter)
     loading: bool = False
@@ -167,13 +168,19 @@ class Dispatcher:
             if held is not None:
                 self._forget(held)
             return
-        if held is not None and held.rest == _rest_of(run):
+        if held is not None and held.rest == rest_of(run):
             return  # what changed is nothing that it rests for; memory has it
-        if held is None:
-            held = _Held(run.id, run.rule, run.lane, run.verb, 0.0, math.inf)
-            self._held[run.id] = held
-            self.waiting[run.rule] += 1
-        self._rest(held, whole)
+        self._rest(self._hold(run), whole)
+
+    def undone(self, run_ids: Iterable[int]) -> None:
+        """Go on with runs that an event had moved which can't be written: they are as before."""
+        for run_id in run_ids:
+            held, whole = self._held.get(run_id), self._memory.runs.get(run_id)
+            if held is None or whole is None or held.rest != rest_of(whole.run):
+                continue  # it is taken, or goes on, when it is on disk
+            line = self._lines.get(held.verb)
+            if line is None or run_id not in line.under_way:
+                self._rest(held, whole)
 
     def ring_due(self, now: Moment) -> None:
         """Wake what is due: it goes before a report of the same moment."""
@@ -183,11 +190,19 @@ class Dispatcher:
         """New rules are in force: a ``for`` of one that changed is dropped."""
         self._write(engine.reloaded(self._ruleset(), self._memory, self._now()))
 
+    def _hold(self, run: Run) -> _Held:
+        held = self._held.get(run.id)
+        if held is None:
+            held = _Held(run.id, run.rule, run.lane, run.verb, 0.0, math.inf)
+            self._held[run.id] = held
+            self.waiting[run.rule] += 1
+        return held
+
     def _rest(self, held: _Held, whole: Whole, *, not_before: float = 0.0) -> None:
         """Let a run wait for what it rests for."""
         run = whole.run
         self._let_go(held)
-        held.rest = _rest_of(run)
+        held.rest, held.minded = rest_of(run), touchable(whole)
         held.verb, held.due = run.verb, self._uptime(run.due)
         held.late = _late(held.due, run.expires_s)
         next_try = self._uptime(run.next_try)
@@ -214,12 +229,20 @@ class Dispatcher:
 
     def _keep(self, held: _Held, whole: Whole) -> None:
         """Keep the run whole, if nobody else does and there is room for it."""
-        if not touchable(whole) and self._hot < HOT:
+        if not held.minded and self._hot < HOT:
             self._hot += 1
             held.whole = whole
 
     def _whole(self, held: _Held) -> Whole | None:
         return self._memory.runs.get(held.id) or held.whole
+
+    def _is_cold(self, held: _Held) -> bool:
+        return not held.minded and self._whole(held) is None
+
+    def _moved_on(self, held: _Held) -> bool:
+        """Whether it was decided that a run rests no more where it does on disk: so it waits."""
+        latest = self._memory.runs.get(held.id)
+        return held.minded and (latest is None or rest_of(latest.run) != held.rest)
 
     def _forget(self, held: _Held) -> None:
         self._let_go(held)
@@ -234,7 +257,7 @@ class Dispatcher:
     def _wake(self, held: _Held) -> None:
         """The time of a run that waits has come."""
         held.alarm = None
-        if self._stopping:
+        if self._stopping or self._moved_on(held):
             return
         whole = self._memory.runs.get(held.id)
         moves = engine.wake(self._ruleset(), self._memory, held.id, self._now())
@@ -257,15 +280,8 @@ class Dispatcher:
             self._store.put(Advanced(changes=moves.changes), written)
 
     def _go_on(self, whole: Whole) -> None:
-        """Let a run that went on go on, unless it went further since: that is written later."""
-        latest = self._memory.runs.get(whole.run.id)
-        if touchable(whole) and (latest is None or _rest_of(latest.run) != _rest_of(whole.run)):
-            return
-        held = self._held.get(whole.run.id)
-        if held is None:
-            self.take(latest or whole)
-        else:
-            self._rest(held, latest or whole)
+        """Let a run that went on go on."""
+        self._rest(self._hold(whole.run), whole)
 
     # --- the lines ---------------------------------------------------------------------------
 
@@ -297,20 +313,27 @@ class Dispatcher:
             and performer.ready()
         ):
             _, _, turn, held = heapq.heappop(line.waiting)
-            if turn != held.turn or held.id in line.under_way:
+            if turn != held.turn or self._moved_on(held):
                 continue
             whole = self._whole(held)
-            if performer.per_rule is not None and line.per_rule[held.rule] >= performer.per_rule:
+            if self._is_full(line, held):
                 line.parked[held.rule].append((turn, held))
             elif whole is None:
                 self._read_again([held, *self._next_cold(line)])
             else:
                 self._try(line, held, whole)
 
+    def _is_full(self, line: _Line, held: _Held) -> bool:
+        """Whether a run has to wait until another try of its rule is over, or one of its own."""
+        if held.id in line.under_way:  # which is being killed
+            return True
+        most = line.performer.per_rule
+        return most is not None and line.per_rule[held.rule] >= most
+
     def _next_cold(self, line: _Line) -> list[_Held]:
         """Take the next runs out of a line that are not in memory."""
         entries = [heapq.heappop(line.waiting) for _ in range(min(LOAD, len(line.waiting)))]
-        cold = [e[3] for e in entries if e[2] == e[3].turn and self._whole(e[3]) is None]
+        cold = [e[3] for e in entries if e[2] == e[3].turn and self._is_cold(e[3])]
         for entry in entries:
             if entry[3] not in cold and entry[2] == entry[3].turn:
                 heapq.heappush(line.waiting, entry)
@@ -344,10 +367,10 @@ class Dispatcher:
         found = {loaded.run.id: loaded for loaded in reading.result()}
         for held in cold:
             loaded = found.get(held.id)
-            if loaded is None:
+            if loaded is None or loaded.run.ended:
                 # Its row is gone: somebody's hand was in the file, and nothing is left to do.
-                self._memory.close(held.id, held.rule, held.lane)
                 self._forget(held)
+                self._leave_lane(held)
             else:
                 self._take_back(held, loaded)
         if line is not None:
@@ -361,7 +384,7 @@ class Dispatcher:
             why = str(exc) if isinstance(exc, ValueError) else f"a defect: {exc!r}"
             self._end_unknown(held, loaded, why)
             return
-        held.rest = _rest_of(whole.run)
+        held.rest = rest_of(whole.run)
         held.whole = whole
         self._hot += 1
         if runs.expired(whole.run, self._now()):
@@ -382,15 +405,18 @@ class Dispatcher:
         self._sweeper = asyncio.get_running_loop().call_later(SWEEP_S, self._sweep)
 
     def _sweep_line(self, line: _Line, now: Moment) -> None:
-        late = [e[3] for e in line.waiting if e[3].late <= now.uptime_s and e[2] == e[3].turn]
+        late = [entry[3] for entry in line.waiting if _is_late(entry[3], entry[2], now)]
         if late:
-            line.waiting = [entry for entry in line.waiting if entry[3] not in late]
+            line.waiting = [e for e in line.waiting if not _is_late(e[3], e[2], now)]
             heapq.heapify(line.waiting)
         for rule, parked in list(line.parked.items()):
             late += [held for turn, held in parked if _is_late(held, turn, now)]
             line.parked[rule] = deque(p for p in parked if not _is_late(p[1], p[0], now))
             if not line.parked[rule]:
                 del line.parked[rule]
+        self._give_up(line, [held for held in late if not self._moved_on(held)])
+
+    def _give_up(self, line: _Line, late: list[_Held]) -> None:
         cold = []
         for held in late:
             whole = self._whole(held)
@@ -410,8 +436,13 @@ class Dispatcher:
         """Give up a run that this release no longer understands, with the reason."""
         logger.error("run given up", extra={"fields": {"run": held.id, "why": why}})
         run = runs.abandon(loaded.run, why, self._now())
-        self._memory.close(held.id, held.rule, held.lane)
         self._store.put(Advanced(changes=Changes(runs=(run,))), lambda _: self._forget(held))
+        self._leave_lane(held)
+
+    def _leave_lane(self, held: _Held) -> None:
+        """Let the next of its lane begin behind a run that can't go on."""
+        self._memory.close(held.id, held.rule, held.lane)
+        self._write(engine.freed(self._memory, held.rule, held.lane, self._now()))
 
     # --- one try -----------------------------------------------------------------------------
 
@@ -492,7 +523,7 @@ class Dispatcher:
 
     def _settle(self, held: _Held, whole: Whole, outcome: Outcome) -> None:
         latest = self._whole(held)
-        if latest is None or _rest_of(latest.run) != _rest_of(whole.run):
+        if latest is None or rest_of(latest.run) != rest_of(whole.run):
             return  # it was cut short meanwhile
         if isinstance(outcome, TryAgain) and outcome.at_once:
             # It waits for its verb to be ready again; nothing worth a write has happened.
@@ -530,10 +561,6 @@ def _begun(performer: Performer, delivery: Delivery) -> "asyncio.Future[Outcome]
         broken: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         broken.set_exception(exc)
         return broken
-
-
-def _rest_of(run: Run) -> Rest:
-    return run.position, tuple(run.counters.items())
 
 
 def _is_late(held: _Held, turn: int, now: Moment) -> bool:

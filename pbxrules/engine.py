@@ -37,7 +37,7 @@ from pbxrules.model import (
     Verdict,
 )
 from pbxrules.rules import RuleSet
-from pbxrules.walking import arrive, names_of, note, start
+from pbxrules.walking import arrive, free, names_of, note, start
 
 SHOWN = 200
 """Characters of an exception that the words of a miss tell."""
@@ -481,4 +481,11 @@ def expire(memory: Memory, whole: Whole, now: Moment) -> Moves:
     """What becomes of a run whose action is too late."""
     draft = Draft(memory, now)
     runs.expire(draft, whole)
+    return draft.moves()
+
+
+def freed(memory: Memory, rule: str, lane: str, now: Moment) -> Moves:
+    """What becomes of those behind a run that was given up unread: the next one begins."""
+    draft = Draft(memory, now)
+    free(draft, (rule, lane))
     return draft.moves()

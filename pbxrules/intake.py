@@ -45,8 +45,9 @@ class _Waiting:
     seen: Seen
     replies: list[Reply]
     """Who waits with it: its sender, then those of its resends."""
-    undo: Moves
-    """What takes it out of memory again."""
+    moves: Moves
+    before: Moves
+    """What takes them out of memory again."""
 
 
 class Intake:
@@ -156,7 +157,7 @@ class Intake:
             last_seen=now,
         )
         self._resends.add(seen)
-        self._waiting[arrival.id] = _Waiting(seen, [reply], memory.undoing(moves))
+        self._waiting[arrival.id] = _Waiting(seen, [reply], moves, memory.undoing(moves))
         memory.apply(moves)
         accepted = Accepted(
             id=arrival.id,
@@ -210,7 +211,9 @@ class Intake:
         if fate is not None and self._store.recover():
             for waiting in reversed(self._waiting.values()):
                 self._resends.forget(waiting.seen)
-                self._memory.apply(waiting.undo)
+                self._memory.undo(waiting.before, waiting.moves)
+            moved = [w.run.id for waiting in self._waiting.values() for w in waiting.moves.runs]
+            self._dispatcher.undone(dict.fromkeys(moved))
 
 
 def _digest(body: bytes) -> bytes:

@@ -29,6 +29,8 @@ MAX_KEPT = 500_000
 """Remembered values of one rule, and in all; beyond it the oldest go, and are counted."""
 Lane = tuple[str, str]
 """A rule, and the values of its ``per``."""
+Rest = tuple[str, tuple[tuple[str, int], ...]]
+"""A run's position, and the round of each ``repeat``."""
 TIMED = frozenset({"for", "lane", "delay", "wait_for", "join"})
 """Words in place of a verb: runs that wait for something else than an action's turn."""
 CALL = "call"
@@ -175,17 +177,51 @@ class Memory:
             forgotten=tuple(key for key, kept in before.items() if kept is None),
         )
 
+    def undo(self, before: Moves, moves: Moves) -> None:
+        """Take *moves* out again; *before* is what ``undoing`` told of them.
+
+        What has changed since, by time or by an action, has happened and stays.
+        """
+        after = {kept.key: kept for kept in moves.kept}
+        runs = map(self._as_before, before.runs, moves.runs)
+        self.apply(
+            Moves(
+                runs=tuple(whole for whole in runs if whole is not None),
+                kept=tuple(k for k in before.kept if self.value(k.key) == after.get(k.key)),
+                forgotten=tuple(k for k in before.forgotten if self.value(k) == after.get(k)),
+            )
+        )
+
+    def _as_before(self, was: Whole, became: Whole) -> Whole | None:
+        """What a run is once a move is taken out; None where it went on since."""
+        if was.run.ended or became.run.ended or not touchable(became):
+            return was
+        now = self.runs.get(was.run.id)
+        if now is None or rest_of(now.run) != rest_of(became.run):
+            return None
+        if rest_of(now.run) != rest_of(was.run):
+            return was
+        run = was.run.changed(attempt=now.run.attempt, begun=now.run.begun)
+        return Whole(run, was.event, was.program)
+
     def remember(self, whole: Whole) -> None:
         """Know of a run that stands in the store."""
         self._put(whole)
 
-    def open(self, run_id: int, rule: str, lane: str) -> None:
-        """Know of an open run that is not remembered whole."""
-        self.lanes.setdefault((rule, lane), {})[run_id] = None
+    def open(self, run_id: int, rule: str, lane: str, parent: int = 0) -> None:
+        """Know of an open run, or a branch of one, that is not remembered whole."""
+        if parent:
+            self._branches[parent][run_id] = None
+            self.branches_of_event[run_id // RUNS_PER_EVENT][run_id] = None
+        else:
+            self.lanes.setdefault((rule, lane), {})[run_id] = None
 
     def close(self, run_id: int, rule: str, lane: str) -> None:
         """Forget such a run: it has ended."""
         _discard(self.lanes, (rule, lane), run_id)
+        _discard(self.branches_of_event, run_id // RUNS_PER_EVENT, run_id)
+        for parent in [parent for parent, ids in self._branches.items() if run_id in ids]:
+            _discard(self._branches, parent, run_id)
 
     def begun(self, run_id: int) -> None:
         """A branch of this run was tried: its ``finally`` is owed."""
@@ -265,6 +301,11 @@ class Memory:
             self._watched[subject][run.id] = None
 
 
+def rest_of(run: Run) -> Rest:
+    """Where it rests: it is there once."""
+    return run.position, tuple(run.counters.items())
+
+
 def _unmade(whole: Whole) -> Whole:
     """A run that never was, for all that memory holds of it."""
     return Whole(whole.run.changed(position=""), whole.event, whole.program)
@@ -293,11 +334,13 @@ def touchable(whole: Whole) -> bool:
 
 def watched(whole: Whole) -> tuple[str, ...]:
     """The subjects of whose events a run wants to know."""
-    if whole.run.ended:
+    run, waits = whole.run, whole.program.waits
+    if run.ended or run.outcome or run.parent:  # nothing of it waits for an event any more
         return ()
-    own = subject_of(whole.event, whole.run.call)
-    subjects = {own if same == SAME_CALL else "" for same in whole.program.waits}
-    return tuple(subjects | {own}) if whole.run.verb == "for" else tuple(subjects)
+    own = subject_of(whole.event, run.call)
+    subjects = () if all(same == SAME_CALL for same in waits) else ("",)
+    of_own = run.verb == "for" or SAME_CALL in waits
+    return (*subjects, own) if own and of_own else subjects
 
 
 def _discard(of: Any, key: Any, item: Any) -> None:

@@ -27,13 +27,13 @@ def recall(
         whole = _whole(loaded, program_of)
         known[loaded.run.program] = whole is not None and touchable(whole)
     special = [run.id for run in owed if run.verb in TIMED or known.get(run.program)]
-    for loaded in store.load(special):
-        whole = _whole(loaded, program_of)
-        if whole is not None:
-            memory.remember(whole)
+    wholes = {loaded.run.id: _whole(loaded, program_of) for loaded in store.load(special)}
     for run in owed:
-        if run.id not in memory.runs and not run.parent:
-            memory.open(run.id, run.rule, run.lane)
+        remembered = wholes.get(run.id)
+        if remembered is None:
+            memory.open(run.id, run.rule, run.lane, run.parent)
+        else:
+            memory.remember(remembered)
     return memory, owed
 
 

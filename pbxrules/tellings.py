@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from pbxrules.memory import TIMED, Whole
+from pbxrules.memory import TIMED, Whole, rest_of
 from pbxrules.model import NOTHING, Done, Outcome, Run
 
 logger = logging.getLogger("pbxrules.actions")
@@ -48,12 +48,15 @@ def log_step(before: Whole, after: Run) -> None:
     fields: dict[str, object] = {
         "event": told.event_id, "rule": told.rule, "action": told.verb,
     }  # fmt: skip
-    if after.position == told.position and len(after.tried) == len(told.tried):
+    if rest_of(after) == rest_of(told) and told.verb not in TIMED:
         fields["next"] = f"{after.next_try.since(told.due):.1f}s after it was due"
         logger.info("action failed, is tried again", extra={"fields": fields})
         return
-    new = [tried for tried in after.tried[len(told.tried) :] if tried.verb not in TIMED]
-    for tried in new:
+    # Only the last ones are kept: where they are is no sign of what is new.
+    known = {id(tried) for tried in told.tried}
+    for tried in after.tried:
+        if id(tried) in known or tried.verb in TIMED:
+            continue
         fields["action"] = tried.verb
         if tried.state == "done":
             logger.debug("action done", extra={"fields": fields | {"detail": tried.reason}})

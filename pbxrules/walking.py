@@ -333,7 +333,7 @@ class _Walk:
         else:
             lane = run.rule, run.lane
             self.draft.left[lane] = self.sets
-            _free(self.draft, lane)
+            free(self.draft, lane)
 
     # --- what it sees ------------------------------------------------------------------------
 
@@ -383,7 +383,7 @@ def scope_of(
     )
 
 
-def _free(draft: Draft, lane: Lane) -> None:
+def free(draft: Draft, lane: Lane) -> None:
     """Let the next run of a lane begin, and those of lanes that become free meanwhile."""
     draft.freed.append(lane)
     if len(draft.freed) > 1:

@@ -107,11 +107,13 @@ class Journey:
             self.wholes[self._id] = self.memory.runs.get(self._id, self.whole)
         return whole
 
-    def settle(self, outcome: Outcome | None = None, *, branch: int | None = None) -> None:
+    def settle(
+        self, outcome: Outcome | None = None, *, branch: int | None = None, jitter: float = 1.0
+    ) -> None:
         """Try what it owes, with this outcome."""
         whole = self.begin(branch)
         made = outcome or Done()
-        self._do(lambda draft: runs.settled(draft, whole, made, jitter=1.0))
+        self._do(lambda draft: runs.settled(draft, whole, made, jitter=jitter))
 
     def wake(self) -> None:
         """Let the time come that it waits for."""

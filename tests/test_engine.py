@@ -1,13 +1,14 @@
 """What an event starts, and why not."""
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 
+from pbxrules.engine import Arrival, decide
+from pbxrules.memory import Memory
 from pbxrules.misses import words
-from pbxrules.model import Condition, Event, Facts, Miss, Verdict
+from pbxrules.model import Condition, Event, Facts, Miss, Moment, Tried, Verdict
 from pbxrules.rules import RuleSet
 from tests.rulefiles import NOON_S, decided, event, fired, rule
 from tests.rulefiles import ruleset as read_rules
@@ -81,6 +82,7 @@ def test_promise_6_a_rule_whose_test_breaks_does_not_match_and_harms_no_other() 
     )
 
 
+NOON = Moment(boot="b", uptime_s=100.0, wall_s=NOON_S)
 ASKS = "{event: ring}\n  conditions: "
 
 
@@ -174,56 +176,33 @@ def test_conditions_see_the_moment_that_they_are_given() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("mode", ["parallel", "queued"])
 @pytest.mark.parametrize(
-    ("miss", "fields", "expected"),
+    ("waiting", "begins"),
     [
-        pytest.param(
-            Miss("extension", "101"),
-            {"extension": "102"},
-            "extension is 102, wanted 101",
-            id="a text",
-        ),
-        pytest.param(
-            Miss("trunk", "one of t, u"), {}, "trunk is absent, wanted one of t, u", id="absent"
-        ),
-        pytest.param(
-            Miss("extensions", "7"),
-            {"extensions": ("1", "2")},
-            "extensions is 1, 2, wanted 7",
-            id="a list",
-        ),
-        pytest.param(
-            Miss("duration", "10"), {"duration": 0}, "duration is 0, wanted 10", id="zero"
-        ),
-        pytest.param(
-            Miss("caller", ""), {"caller": "7"}, "caller is 7, wanted ", id="an empty text wanted"
-        ),
-        pytest.param(
-            Miss("time", "night", "Tue 14:05"),
-            {},
-            "time is Tue 14:05, wanted night",
-            id="what the event does not tell",
-        ),
-        pytest.param(
-            Miss("{{ callee }}", found="false"), {}, "{{ callee }} is false", id="a template"
-        ),
-        pytest.param(Miss("it breaks"), {}, "it breaks", id="a sentence"),
+        pytest.param(0, True, id="none waits"),
+        pytest.param(9, True, id="the last place is free"),
+        pytest.param(10, False, id="as many as may wait do"),
+        pytest.param(11, False, id="more than may wait do"),
     ],
 )
-def test_a_miss_in_words(miss: Miss, fields: dict[str, Any], expected: str) -> None:
-    assert words((miss,), event(**fields)) == expected
-
-
-def test_misses_of_which_one_would_do_in_words() -> None:
-    misses = (Miss("trunk", "t"), Miss("caller", "in family"))
-    assert words(misses, event(trunk="u")) == (
-        "one of these would do: trunk is u, wanted t; caller is absent, wanted in family"
-    )
-
-
-def test_a_miss_of_the_payload_shows_what_was_sent() -> None:
-    rules = read_rules(rule("{event: ring, payload.sn: 5}"))
-    told = Event(fields=event().fields, payload={"sn": "7"})
-    (verdict,) = decided(rules, told).verdicts
-    (misses,) = verdict.because
-    assert words(misses, told) == "payload.sn is 7, wanted 5"
+def test_promise_9_a_lane_with_too_many_runs_gives_up_the_newest(
+    waiting: int, begins: bool, mode: str
+) -> None:
+    keys = f"  max: 10\n  mode: {mode}\n  per: extension\n"
+    rules = read_rules(rule().replace("  actions", f"{keys}  actions"))
+    memory = Memory()
+    for number in range(waiting):
+        memory.open(number, "r", '["101"]')
+        memory.open(100 + number, "r", '["102"]')
+    told = Arrival(event=event(extension="101"), id=7)
+    decision, _ = decide(rules, memory, told, NOON)
+    (run,) = decision.changes.runs
+    assert [rule.id for rule in decision.fired] == ["r"]
+    assert run.ended is not begins
+    if not begins:
+        reason = f"the rule has {waiting} runs that wait already"
+        dropped = Tried(
+            position="actions/0", verb="log", state="dropped", reason=reason, attempts=0
+        )
+        assert run.tried == (dropped,)

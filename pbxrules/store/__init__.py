@@ -8,7 +8,8 @@ exist.
 
 What time or an action made of runs (``Advanced``) is the exception: what has happened has
 happened.  It is kept, and written as soon as the store can write again, ahead of all that
-was put after it; only the runs of an event that failed are left out of it.
+was put after it; only the runs of an event that failed are left out of it.  One that no
+try could ever write, which is a defect, is let go of and told so.
 """
 
 from collections.abc import Callable, Mapping, Sequence
