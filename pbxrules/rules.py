@@ -11,6 +11,7 @@ from typing import Any
 from pbxrules import index
 from pbxrules.conditions.declared import Declared, state_of
 from pbxrules.conditions.reading import Reader
+from pbxrules.conditions.state import topic_faults
 from pbxrules.conditions.times import Time, TimeError, compile_time
 from pbxrules.errors import Fault, ProblemsError
 from pbxrules.language import Language, duration_s
@@ -20,7 +21,6 @@ from pbxrules.rulefile import NAMED, RuleFile, Told, checked
 from pbxrules.schema import Path
 from pbxrules.scripts import FileScripts
 from pbxrules.steps.results import elsewhere
-from pbxrules.template import Context, Names, TemplateError, compile_template
 from pbxrules.yamlsource import Document
 
 MAX_RUNS = 10_000
@@ -148,27 +148,11 @@ _AT_KEY = ("unknown-key", "two-keys")
 def _read_state(file: RuleFile, reading: _Reading) -> None:
     for name, value in _named("state", "state", file, reading):
         reading.state[name] = None
-        faults = list(_topic_faults(value, ("state", name, "mqtt")))
+        faults = list(topic_faults(value, ("state", name, "mqtt")))
         file.tell(faults)
         if value is not None and not faults:
             reading.state[name] = state_of(value)
             reading.written["state"][name] = value
-
-
-def _topic_faults(value: Any, path: Path) -> Iterator[Fault]:
-    """What is wrong with the topic that a state is bound to, if it is."""
-    if not isinstance(value, Mapping):
-        return
-    if "{{" in value["mqtt"]:
-        message = "the topic of a state takes no templates"
-        yield Fault(path, "bad-topic", message, "write the whole topic")
-        return
-    try:
-        compile_template(value["mqtt"], Context.TOPIC, Names(fields=frozenset()))
-    except TemplateError as exc:
-        for problem in exc.problems:
-            hint = "one state has one topic" if problem.hint else ""
-            yield Fault(path, problem.code, problem.message, hint)
 
 
 def _declare_scripts(file: RuleFile, reading: _Reading) -> None:

@@ -46,10 +46,10 @@ def tell_editors(whole: dict[str, Any]) -> None:
     defs = whole["$defs"]
     _describe_fields(defs)
     for part in _maps(whole):
+        if any(map(_is_snippet, part.get("examples", []))):
+            _stand_alone(part, defs)
+    for part in defs.values():
         _stand_alone(part, defs)
-    for part in defs.values():  # of a reference to a reference they would show the last one's words
-        if "$ref" in part:
-            _put_in(part, defs)
     for part in _maps(whole):
         if part.get("additionalProperties") == {"$ref": "#/$defs/test"}:
             # Not among its properties: those are the words that stand beside fields.
@@ -86,18 +86,14 @@ def _sentence(path: Path) -> str:
 
 
 def _stand_alone(part: dict[str, Any], defs: dict[str, Any]) -> None:
-    """Put into *part* what it refers to, if it will have snippets.
+    """Put into *part* what it refers to.
 
     yaml-language-server makes an ``allOf`` of a ``$ref`` and snippets beside it, and then shows
-    the description of what is referred to.
+    the description of what is referred to; as it does of a ``$ref`` that leads to another.
     """
-    if "$ref" in part and any(map(_is_snippet, part.get("examples", []))):
-        _put_in(part, defs)
-
-
-def _put_in(part: dict[str, Any], defs: dict[str, Any]) -> None:
-    there = copy.deepcopy(defs[part.pop("$ref").removeprefix("#/$defs/")])
-    part |= there | part
+    if "$ref" in part:
+        there = copy.deepcopy(defs[part.pop("$ref").removeprefix("#/$defs/")])
+        part |= there | part
 
 
 def _begin_no_list(part: dict[str, Any]) -> None:

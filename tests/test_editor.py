@@ -211,7 +211,7 @@ VALUES = [
     pytest.param(doing("- http:\n    json: ¦"), ["{from: '{{ caller }}'}"], id="of json"),
     pytest.param(doing("- log: ¦"), ["'{{ caller }} rings {{ extension }}'"], id="of log"),
     pytest.param(doing("- log:\n    text: ¦"), [], id="of text"),
-    pytest.param(doing("- log: a\n  timeout: ¦"), ["20s", "500ms"], id="of timeout"),
+    pytest.param(doing("- log: a\n  timeout: ¦"), ["10s"], id="of timeout"),
 ]
 IN_BRACES = [
     pytest.param(rule("triggers: {e¦}"), FIELDS, id="the fields of an event"),

@@ -1928,3 +1928,26 @@ def test_nobody_is_told_of_an_unknown_group_while_a_file_with_groups_is_not_read
         "b.yaml:1:18: yaml-syntax: this bracket is not closed (']' is missing, or ',')"
     ]
     assert "unknown-group" in told(asks, "groups: {other: [1]}\n")[0]
+
+
+UNREAD = [
+    pytest.param("conditions: {time: night}\n  actions: [{log: a}]", "times", id="times"),
+    pytest.param("conditions: {state: {n: 1}}\n  actions: [{log: a}]", "state", id="state"),
+    pytest.param("actions: [{set: {n: 1}}]", "state", id="state that is set"),
+    pytest.param("actions: [{log: '{{ state.n }}'}]", "state", id="state in templates"),
+    pytest.param("actions: [{script: {name: blink}}]", "scripts", id="scripts"),
+]
+
+
+@pytest.mark.parametrize(("does", "kind"), UNREAD)
+def test_nobody_is_told_of_unknown_names_where_not_all_could_be_read(does: str, kind: str) -> None:
+    asks = f"rules:\n- id: r\n  triggers: any\n  {does}\n"
+    assert told(asks)[0].split(": ")[1].startswith("unknown-")
+    assert [line.split(": ")[1] for line in told(asks, f"{kind}: {{a: [1\n")] == ["yaml-syntax"]
+    assert [line[:6] for line in told(asks, f"{kind}: [a]\n")] == ["b.yaml"]
+
+
+def test_what_a_script_that_was_not_read_to_its_end_names_nobody_knows() -> None:
+    asks = "rules: [{id: r, triggers: any, actions: [{script: {name: blink, with: {lamp: a}}}]}]\n"
+    cut = "scripts:\n  blink:\n  - delay: 1s\n  - log: 'the lamp\n"
+    assert [line.split(": ")[:2] for line in told(asks, cut)] == [["b.yaml:4:10", "yaml-syntax"]]

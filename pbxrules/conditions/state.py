@@ -12,6 +12,7 @@ from pbxrules.conditions.leaves import SHOWN, Leaf, in_words
 from pbxrules.errors import Fault, did_you_mean
 from pbxrules.model import Condition, Facts, FieldTest, FieldValue, Miss
 from pbxrules.schema import Path
+from pbxrules.template import Context, Names, TemplateError, compile_template
 
 if TYPE_CHECKING:
     from pbxrules.conditions.reading import Kind, Reader
@@ -33,6 +34,23 @@ def unknown_state(name: str, path: Path, known: Mapping[str, Any]) -> Fault:
     """The fault that no state is called *name*, the key at *path*."""
     hint = did_you_mean(name, known) or "declare it under 'state:'"
     return Fault(path, "unknown-state", f"no state is called '{name}'", hint, at_key=True)
+
+
+def topic_faults(declared: Any, path: Path) -> Iterator[Fault]:
+    """What is wrong with the topic at *path*, if a state is *declared* to be one's message."""
+    if not isinstance(declared, Mapping):
+        return
+    topic = declared["mqtt"]
+    if "{{" in topic:
+        message = "the topic of a state takes no templates"
+        yield Fault(path, "bad-topic", message, "write the whole topic")
+        return
+    try:
+        compile_template(topic, Context.TOPIC, Names(fields=frozenset()))
+    except TemplateError as exc:
+        for problem in exc.problems:
+            hint = "one state has one topic" if problem.hint else ""
+            yield Fault(path, problem.code, problem.message, hint)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
