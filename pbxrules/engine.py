@@ -39,13 +39,15 @@ from pbxrules.model import (
 )
 from pbxrules.records import record
 from pbxrules.rules import RuleSet
-from pbxrules.walking import arrive, free, names_of, note, start
+from pbxrules.walking import FIRST, arrive, free, names_of, note, start
 
 SHOWN = 200
 """Characters of an exception that the words of a miss tell."""
 DAY_S = 86_400.0
 """How long it is remembered that a rule has run for a call, or that its ``for`` fired."""
 FULL = "the rule has {waiting} runs that wait already"
+AT_ONCE = ("parallel", "single")
+"""Modes whose runs wait for no other."""
 
 _ENDS = ("answer", "bye", "cdr", "call_failed")
 UNTIL: Mapping[str, tuple[str, ...]] = {
@@ -281,14 +283,17 @@ def _hold(
 
 
 def _new(rule: Rule, match: Match, run_id: int, draft: Draft) -> Run:
+    """A run that waits to begin; or that rests at its first action, if nothing keeps it."""
+    first = rule.program.nodes[FIRST].deed
+    begins = isinstance(first, Step) and rule.mode in AT_ONCE
     return Run(
         id=run_id,
         event_id=match.event_id,
         rule=rule.id,
         program=rule.program.digest,
         trigger=match.trigger,
-        position="lane",
-        verb="lane",
+        position=FIRST if begins else "lane",
+        verb=first.verb if begins and isinstance(first, Step) else "lane",
         due=draft.now,
         expires_s=expires_s(rule.program),
         next_try=draft.now,
@@ -302,7 +307,7 @@ def _new(rule: Rule, match: Match, run_id: int, draft: Draft) -> Run:
 
 def expires_s(program: Program) -> float | None:
     """For how long a run of *program* may wait before it begins: as its first action says."""
-    first = program.nodes["actions/0"].deed
+    first = program.nodes[FIRST].deed
     if isinstance(first, Step):
         return first.expires_s
     text = program.source["expires"]
@@ -414,7 +419,7 @@ def _begin(draft: Draft, rule: Rule, whole: Whole) -> None:
 
 def _drop(draft: Draft, whole: Whole, why: str) -> None:
     """Write down that a match had no room, as a run that has ended."""
-    node = whole.program.nodes["actions/0"]
+    node = whole.program.nodes[FIRST]
     run = whole.run.changed(position=node.path, verb=getattr(node.deed, "verb", "lane"))
     ended = replace(note(run, run.verb, "dropped", why), position="", expires_s=None)
     draft.put(Whole(ended, whole.event, whole.program))

@@ -38,7 +38,7 @@ MAX_STEPS = 1_000
 """Steps without waiting, beyond which the run has failed: else it would go on for ever."""
 KEPT = 200
 """Settled steps of a run that are remembered: the last ones."""
-FINALLY = "finally/0"
+FIRST, FINALLY = "actions/0", "finally/0"
 MAX_INBOX = 16
 """Events that are kept for a later ``wait_for``; the last ones."""
 FIRST_BRANCH = 900_000
@@ -82,7 +82,10 @@ def start(draft: Draft, whole: Whole) -> None:
         left, declared = draft.left.get((run.rule, run.lane), {}), program.state
         kept = {name: v for name, v in left.items() if name in declared and fits(v, declared[name])}
         draft.sets[run.id] = kept
-    _Walk(draft, whole).go("actions/0", due=whole.run.due)
+    if run.position == FIRST:  # it rests at its first action already
+        draft.put(whole)
+    else:
+        _Walk(draft, whole).go(FIRST, due=run.due)
 
 
 def go_on(draft: Draft, whole: Whole) -> None:
