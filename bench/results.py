@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, field
 
 from bench.contestants import PBXRULES, TORNADO, WEBHOOK
 from bench.deciding import PEER, PEER_AT, SIZES
+from bench.joining import ALERT, BYE, SHARED, Joining
+from bench.lasting import MIXED, WAITING, Lasting
 from bench.loading import RULES, Loading
 from bench.reloading import Reload
 from bench.throughput import Throughput
@@ -17,11 +19,16 @@ P50_OF_TORNADO = 1.25
 P99_OF_OWN_P50 = 3.0
 RSS_MB = 60.0
 READY_S = 0.8
+RIGHTLY_SHARED, RIGHTLY_NEAR = 1.0, 0.99
+ASSIGN_S = 20e-6
 DECIDE_S = 20e-6
 MOST_OF_LEAST = 3.0
 LOAD_S = 2.0
 LOAD_MB = 100.0
 WAIT_S = 0.05
+MIXED_S = 40e-6
+WAITING_MB = 40.0
+LATE_S = 0.02
 
 
 @dataclass(slots=True, kw_only=True)
@@ -36,9 +43,11 @@ class Results:
     peak_mb: float | None = None
     reports_before_rss: int = 0
     ready: list[float] = field(default_factory=list)
+    joining: Joining | None = None
     deciding: dict[str, list[float]] = field(default_factory=dict)
     loading: list[Loading] = field(default_factory=list)
     reloading: list[Reload] = field(default_factory=list)
+    lasting: Lasting | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,8 +89,10 @@ def verdicts(results: Results) -> list[Verdict]:
         *speed(results),
         *delay(results),
         *size(results),
+        *calls(results),
         *many_rules(results),
         *decisions(results),
+        *remembering(results),
     ]
 
 
@@ -160,6 +171,34 @@ def size(results: Results) -> list[Verdict]:
     return found
 
 
+def calls(results: Results) -> list[Verdict]:
+    """Judge whether reports find their calls, and how fast."""
+    if results.joining is None:
+        return []
+    found = []
+    for kind, least in ((SHARED, RIGHTLY_SHARED), (ALERT, RIGHTLY_NEAR), (BYE, RIGHTLY_NEAR)):
+        score = results.joining.scores[kind]
+        worst = min(score.precision, score.recall)
+        found.append(
+            Verdict(
+                name=f"calls, {kind}: precision and recall",
+                wanted=f">= {least:.2f}",
+                seen=f"{score.precision:.4f} {score.recall:.4f}",
+                met=worst >= least,
+            )
+        )
+    best_s = min(results.joining.assign_s)
+    found.append(
+        Verdict(
+            name="calls, one report, CPU time",
+            wanted=f"< {ASSIGN_S * 1e6:.0f} µs",
+            seen=f"{best_s * 1e6:.1f} µs",
+            met=best_s < ASSIGN_S,
+        )
+    )
+    return found
+
+
 def many_rules(results: Results) -> list[Verdict]:
     """Judge the loading of many rules, and the waiting meanwhile."""
     found = []
@@ -215,6 +254,39 @@ def decisions(results: Results) -> list[Verdict]:
     ]
 
 
+def remembering(results: Results) -> list[Verdict]:
+    """Judge what rules that remember cost."""
+    lasting = results.lasting
+    if lasting is None:
+        return []
+    decide_s = statistics.median(lasting.decide_s[MIXED])
+    found = [
+        Verdict(
+            name=f"decide, 1,000 rules {MIXED}",
+            wanted=f"<= {MIXED_S * 1e6:.0f} µs",
+            seen=f"{decide_s * 1e6:.1f} µs",
+            met=decide_s <= MIXED_S,
+        )
+    ]
+    if lasting.late_s:
+        late_s = percentile(lasting.late_s, 99)
+        found += [
+            Verdict(
+                name=f"memory of {WAITING:,} waiting runs",
+                wanted=f"< {WAITING_MB:.0f} MB",
+                seen=f"{lasting.waiting_mb:.1f} MB",
+                met=lasting.waiting_mb < WAITING_MB,
+            ),
+            Verdict(
+                name="woken after its time, p99",
+                wanted=f"<= {LATE_S * 1e3:.0f} ms",
+                seen=f"{late_s * 1e3:.2f} ms",
+                met=late_s <= LATE_S,
+            ),
+        ]
+    return found
+
+
 def as_json(results: Results) -> dict[str, object]:
     """Return everything as values that JSON has; latencies as percentiles, in seconds."""
     return {
@@ -228,6 +300,7 @@ def as_json(results: Results) -> dict[str, object]:
         "peak_mb": results.peak_mb,
         "reports_before_rss": results.reports_before_rss,
         "ready_s": results.ready,
+        "joining": asdict(results.joining) if results.joining else None,
         "deciding_s": results.deciding,
         "loading": [asdict(each) for each in results.loading],
         "reloading": [
@@ -240,6 +313,7 @@ def as_json(results: Results) -> dict[str, object]:
             }
             for each in results.reloading
         ],
+        "lasting": asdict(results.lasting) if results.lasting else None,
         "verdicts": [asdict(verdict) for verdict in verdicts(results)],
     }
 

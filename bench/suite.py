@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import daemon, deciding, latency, loading, reloading, throughput
+from bench import daemon, deciding, joining, lasting, latency, loading, reloading, throughput
 from bench.broker import mosquitto
 from bench.contestants import PBXRULES, TORNADO, WEBHOOK, Contestant, contestant
 from bench.processes import free_port
@@ -14,7 +14,8 @@ from bench.results import Results, percentile
 
 THROUGHPUT, LATENCY, SIZE = "throughput", "latency", "size"
 DECIDING, LOADING, RELOADING = "deciding", "loading", "reloading"
-PARTS = (THROUGHPUT, LATENCY, SIZE, DECIDING, LOADING, RELOADING)
+JOINING, LASTING = "joining", "lasting"
+PARTS = (THROUGHPUT, LATENCY, SIZE, DECIDING, LOADING, RELOADING, JOINING, LASTING)
 OF_CONTESTANTS = frozenset({THROUGHPUT, LATENCY, SIZE})
 SETTLE_S = 1.0
 FSYNCS = 100
@@ -57,14 +58,23 @@ def run(plan: Plan, results: Results, folder: Path, say: Say) -> None:
     if not OF_CONTESTANTS.isdisjoint(plan.parts):
         beside_others(plan, results, folder, say)
     if PBXRULES in plan.contestants:
-        if SIZE in plan.parts:
-            starts(plan, results, folder, say)
-        if LOADING in plan.parts:
-            loads(plan, results, folder, say)
-        if RELOADING in plan.parts:
-            reloads(plan, results, folder, say)
-        if DECIDING in plan.parts:
-            results.deciding = deciding.measure(folder, rounds=plan.turns, say=say)
+        by_itself(plan, results, folder, say)
+
+
+def by_itself(plan: Plan, results: Results, folder: Path, say: Say) -> None:
+    """Measure what is compared with no contestant."""
+    if SIZE in plan.parts:
+        starts(plan, results, folder, say)
+    if LOADING in plan.parts:
+        loads(plan, results, folder, say)
+    if RELOADING in plan.parts:
+        reloads(plan, results, folder, say)
+    if DECIDING in plan.parts:
+        results.deciding = deciding.measure(folder, rounds=plan.turns, say=say)
+    if JOINING in plan.parts:
+        results.joining = joining.measure(say)
+    if LASTING in plan.parts:
+        results.lasting = lasting.measure(plan.program, folder / LASTING, say)
 
 
 def beside_others(plan: Plan, results: Results, folder: Path, say: Say) -> None:

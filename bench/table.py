@@ -8,6 +8,8 @@ from rich.text import Text
 
 from bench.contestants import PBXRULES
 from bench.deciding import PEER, PEER_AT, SIZES
+from bench.joining import Joining
+from bench.lasting import Lasting
 from bench.results import Results, Verdict, median_rate, percentile, ratios, verdicts
 
 STILL_S = 0.02
@@ -27,8 +29,12 @@ def show(results: Results, console: Console) -> None:
         console.print(throughput(results))
     if results.latency:
         console.print(latency(results))
+    if results.joining:
+        console.print(joining(results.joining))
     if results.deciding:
         console.print(deciding(results))
+    if results.lasting:
+        console.print(lasting(results.lasting))
     for complaint in complaints(results):
         console.print(Text(f"! {complaint}", style="yellow"))
     if judged := verdicts(results):
@@ -76,6 +82,24 @@ def latency(results: Results) -> Table:
     return table
 
 
+def joining(measured: Joining) -> Table:
+    """Return for each kind of report how many were put with the right call."""
+    table = Table(title="Reports put with their calls, 200 at once", title_justify="left")
+    headings = ("", "reports", "precision", "recall", "rightly in doubt", "surely wrong")
+    for heading in headings:
+        table.add_column(heading, justify="right" if heading else "left")
+    for kind, score in measured.scores.items():
+        table.add_row(
+            kind,
+            str(score.reports),
+            f"{score.precision:.4f}",
+            f"{score.recall:.4f}",
+            str(score.doubted),
+            str(score.surely_wrong),
+        )
+    return table
+
+
 def deciding(results: Results) -> Table:
     """Return what one ring costs, by the number of rules, and with rule-engine."""
     table = Table(title="Deciding one ring, us", title_justify="left")
@@ -91,6 +115,21 @@ def deciding(results: Results) -> Table:
             f"{min(each) * 1e6:.1f}..{max(each) * 1e6:.1f}",
             f"{median / first:.2f}x",
         )
+    return table
+
+
+def lasting(measured: Lasting) -> Table:
+    """Return what decisions took, and how late runs that waited were woken."""
+    table = Table(title="Rules that remember", title_justify="left")
+    for heading in ("", "median", "of each round"):
+        table.add_column(heading, justify="right" if heading else "left")
+    for what, taken in (("decide", measured.decide_s), ("apply", measured.apply_s)):
+        for name, values in taken.items():
+            median, *each = (f"{s * 1e6:.1f}" for s in (statistics.median(values), *values))
+            table.add_row(f"{what}, {name}, µs", median, " ".join(each))
+    if measured.late_s:
+        p50, *more = (f"{percentile(measured.late_s, p) * 1e3:.2f}" for p in (50, 90, 99, 100))
+        table.add_row("woken late, ms", p50, "p90 {}, p99 {}, max {}".format(*more))
     return table
 
 

@@ -26,6 +26,7 @@ from pbxrules.errors import Problem, ProblemsError, StoreError
 from pbxrules.intake import Intake
 from pbxrules.loading import Snapshot, collected_in_pieces, let_go
 from pbxrules.model import Program
+from pbxrules.recall import recall
 from pbxrules.store import LoadedRun
 from pbxrules.store.sqlite import SqliteStore
 from pbxrules.systemd import Notifier
@@ -137,23 +138,27 @@ class App:
             "http": Http(),
             "log": Log(),
         }
+        # Before the first report: what that one starts is held already, not owed from before.
+        memory, owed = recall(store, self.snapshot.program_of)
         dispatcher = Dispatcher(
             store,
             performers,
+            memory,
             now=clock.now,
+            ruleset=lambda: self._intake.snapshot.ruleset,
             program_of=self._program_of,
             secrets=lambda: self._settings.secrets,
         )
         self._dispatcher = dispatcher
-        self._intake = Intake(self.snapshot, store, dispatcher, clock)
+        self._intake = Intake(self.snapshot, store, dispatcher, memory, clock)
         server = ReportServer(self._intake)
-        # Before the first report: what that one starts is held already, not owed from before.
-        owed = store.open_runs()
         self.addresses = server.listen(settings.listen)
         control = ControlServer(
             settings.state, {"status": lambda _: self.status(), "reload": lambda _: self.reload()}
         )
         await control.start()
+        self._memory = memory
+        self._watch_state(self.snapshot)
         self._mqtt.start()
         dispatcher.start(owed)
         pings = asyncio.get_running_loop().create_task(self._ping(store))
@@ -169,6 +174,11 @@ class App:
         await dispatcher.stop(GRACE_S)
         pings.cancel()
         logger.info("stopped", extra={"fields": {"owed": dispatcher.waiting.total()}})
+
+    def _watch_state(self, snapshot: Snapshot) -> None:
+        """Have the broker tell of the topics that names of the state are bound to."""
+        bound = (state.topic for state in snapshot.ruleset.state.values())
+        self._mqtt.watch((topic for topic in bound if topic), self._memory.tell)
 
     def _handle_signals(self) -> None:
         loop = asyncio.get_running_loop()
@@ -249,6 +259,8 @@ class App:
         self._settings = settings
         old = list(self.snapshot.ruleset.rules)
         self.snapshot = self._intake.snapshot = snapshot
+        self._dispatcher.reloaded()
+        self._watch_state(snapshot)
         log_warnings(snapshot.warnings)
         await asyncio.to_thread(let_go, old)
         rules = len(snapshot.ruleset.rules)

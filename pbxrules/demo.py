@@ -30,7 +30,8 @@ from pbxrules.clock import Clock
 from pbxrules.config import Config
 from pbxrules.errors import ProblemsError, StoreError
 from pbxrules.loading import Snapshot
-from pbxrules.model import GiveUp
+from pbxrules.memory import Whole
+from pbxrules.model import GiveUp, Step
 from pbxrules.schema import Path as Keys
 from pbxrules.showing import event_lines, is_owed
 from pbxrules.store import reading
@@ -201,13 +202,12 @@ def expected(record: EventRecord, snapshot: Snapshot, settings: Config) -> Itera
     now = Clock().now()
     for run in record.runs:
         program = snapshot.ruleset.by_id[run.rule].program
-        for place, step in enumerate(program.steps):
-            if step.verb != "mqtt":
+        for node in program.nodes.values():
+            # Those that follow whatever is decided on the way.
+            if node.owner or not isinstance(node.deed, Step) or node.deed.verb != "mqtt":
                 continue
-            at = runs.at_step(run, program, place)
-            delivery = runs.delivery(
-                at, program, record.event, secrets=settings.secrets, store_id="", now=now
-            )
+            at = Whole(replace(run, position=node.path), record.event, program)
+            delivery = runs.delivery(at, names={}, secrets=settings.secrets, store_id="", now=now)
             if not isinstance(delivery, GiveUp):
                 yield delivery.args["topic"], payload_bytes(delivery.args.get("payload")).decode()
 

@@ -1,52 +1,154 @@
-"""Decide what an event starts: pure, and the same for the daemon and for every tool."""
+"""Decide what an event starts: pure, and the same for the daemon and for every tool.
 
-from collections.abc import Iterable
+First the runs that wait are told of the event; then each rule that it fits goes through
+the same order: ``for`` or ``count``, conditions, ``once_per``, ``cooldown``, ``mode``.
+Rules are independent of each other: their order changes nothing but the order of the
+verdicts.  All of it happens in a ``Draft``, so that nothing has happened if it can't be
+written.
+"""
 
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import count as counting
+from typing import Any
+
+from pbxrules import runs
+from pbxrules.calls import Change, assign
 from pbxrules.conditions.fields import value_of
-from pbxrules.model import Condition, Decision, Event, Facts, FieldTest, Miss, Start, Verdict
+from pbxrules.language import duration_s, duration_text
+from pbxrules.memory import Draft, Memory, Moves, Whole, subject_of
+from pbxrules.misses import words
+from pbxrules.model import (
+    NOTHING,
+    RUNS_PER_EVENT,
+    Arrived,
+    Count,
+    Decision,
+    Event,
+    Facts,
+    FieldTest,
+    Miss,
+    Moment,
+    Program,
+    Rule,
+    Run,
+    Step,
+    Trigger,
+    Verdict,
+)
+from pbxrules.records import record
 from pbxrules.rules import RuleSet
+from pbxrules.walking import FIRST, arrive, free, names_of, note, start
 
 SHOWN = 200
 """Characters of an exception that the words of a miss tell."""
+DAY_S = 86_400.0
+"""How long it is remembered that a rule has run for a call, or that its ``for`` fired."""
+FULL = "the rule has {waiting} runs that wait already"
+AT_ONCE = ("parallel", "single")
+"""Modes whose runs wait for no other."""
+
+_ENDS = ("answer", "bye", "cdr", "call_failed")
+UNTIL: Mapping[str, tuple[str, ...]] = {
+    "ring": _ENDS,
+    "alert": _ENDS,
+    "answer": ("bye", "cdr"),
+    "extension_status": ("extension_status",),
+}
+"""The events that end what a ``for`` waits for, unless its ``until`` names others.
+
+Of these a ``call_failed`` counts with the same ``call_id`` only: one busy phone of a group
+does not end the others.  The status of an extension ends with another one.
+"""
 
 
-def decide(ruleset: RuleSet, event: Event, wall_s: float) -> Decision:
-    """Which rules fire for *event*, and why the other candidates do not.
+@record()
+class Match:
+    """An event that fits a trigger of a rule."""
 
-    Rules are independent of each other: their order changes nothing but the order of the
-    verdicts and starts, which is the order of the rules.
+    event: Event
+    event_id: int
+    call: str
+    trigger: str
+    lane: str
+    inbox: tuple[Arrived, ...] = ()
+    """What came since that its run may want."""
 
-    Args:
-        ruleset: All rules.
-        event: What a report tells.
-        wall_s: The moment of firing, in seconds since 1970 UTC, as conditions see it.
-    """
+
+@record()
+class Arrival:
+    """An event as it comes in."""
+
+    event: Event
+    id: int
+    call: str = ""
+    """The key of its call; ``""`` where it has none."""
+    sure: bool = True
+    """It is of that call without a doubt: what is not sure cancels nothing."""
+    told: Change | None = None
+    """What it tells of that call."""
+
+
+def arrival(ruleset: RuleSet, memory: Memory, event: Event, event_id: int, now: Moment) -> Arrival:
+    """An event with the call that it belongs to, where a rule asks for that."""
+    if not (ruleset.about_calls or memory.is_watched):
+        return Arrival(event=event, id=event_id)
+    assigned = assign(memory.calls, event, now)
+    if assigned is None:
+        return Arrival(event=event, id=event_id)
+    call, told = assigned
+    return Arrival(event=event, id=event_id, call=call.id, sure=call.sure, told=told)
+
+
+def decide(
+    ruleset: RuleSet, memory: Memory, arrival: Arrival, now: Moment
+) -> tuple[Decision, Moves]:
+    """Which rules fire for an event and why the others do not, and what that changes."""
+    event = arrival.event
+    draft = Draft(memory, now, arrival.told)
+    _tell_runs(draft, arrival)
+    because, fits = _candidates(ruleset, event)
+    ids = counting(arrival.id * RUNS_PER_EVENT + 1)
+    fired = []
+    for place in sorted(fits):
+        rule, trigger = ruleset.rules[place], fits[place]
+        match = Match(
+            event=event,
+            event_id=arrival.id,
+            call=arrival.call,
+            trigger=trigger.id,
+            lane=lane_of(rule, event, arrival.call),
+        )
+        lacking = _take(draft, ruleset, rule, trigger, match, ids)
+        if lacking:
+            because[place] = [lacking]
+        else:
+            fired.append(rule)
+    verdicts = [
+        Verdict(rule=ruleset.rules[place].id, matched=not missed, because=tuple(missed))
+        for place, missed in sorted(because.items())
+    ]
+    moves = draft.moves()
+    return Decision(verdicts=tuple(verdicts), fired=tuple(fired), changes=moves.changes), moves
+
+
+def _candidates(
+    ruleset: RuleSet, event: Event
+) -> tuple[dict[int, list[tuple[Miss, ...]]], dict[int, Trigger]]:
+    """What the triggers of each candidate missed, and those that the event fits."""
     because: dict[int, list[tuple[Miss, ...]]] = {}
-    fits: dict[int, str] = {}
+    fits: dict[int, Trigger] = {}
     for (rule_place, trigger_place), tests in ruleset.index.candidates(event):
         if rule_place in fits:
             continue
         missed = _first_missed(tests, event)
-        if missed is not None:
+        if missed is None:
+            fits[rule_place] = ruleset.rules[rule_place].triggers[trigger_place]
+            because[rule_place] = []
+        else:
             because.setdefault(rule_place, []).append((missed,))
-            continue
-        rule = ruleset.rules[rule_place]
-        trigger = rule.triggers[trigger_place]
-        fits[rule_place] = trigger.id
-        because[rule_place] = []
-        if rule.condition is not None:
-            lacking = _lacking(rule.condition, event, wall_s, trigger.id)
-            because[rule_place] = [lacking] if lacking else []
-    verdicts = tuple(
-        Verdict(rule=ruleset.rules[place].id, matched=not missed, because=tuple(missed))
-        for place, missed in sorted(because.items())
-    )
-    starts = tuple(
-        Start(rule=ruleset.rules[place], trigger=fits[place])
-        for place in sorted(fits)
-        if not because[place]
-    )
-    return Decision(verdicts=verdicts, starts=starts)
+    return because, fits
 
 
 def _first_missed(tests: Iterable[FieldTest], event: Event) -> Miss | None:
@@ -63,10 +165,210 @@ def _first_missed(tests: Iterable[FieldTest], event: Event) -> Miss | None:
     return None
 
 
-def _lacking(condition: Condition, event: Event, wall_s: float, trigger: str) -> tuple[Miss, ...]:
-    """What *condition* misses."""
+# --- runs that wait --------------------------------------------------------------------------
+
+
+def _tell_runs(draft: Draft, arrival: Arrival) -> None:
+    """Let the runs that watch for such an event know of it."""
+    event = arrival.event
+    subject = subject_of(event, arrival.call)
+    for run_id in draft.memory.watching(subject):
+        whole = draft.whole(run_id)
+        if whole is None:
+            continue
+        of_it = bool(subject) and subject == subject_of(whole.event, whole.run.call)
+        same = of_it and _surely_same(draft, arrival, whole.event)
+        waits = whole.run.verb == "for"
+        if waits and same and _ends(event, whole.event, whole.run.results["until"]):
+            runs.end(draft, run_id, f"{event.kind} came in time")
+        else:
+            arrive(draft, whole, arrival.id, event, sure=same)
+    for rule, held in draft.memory.held.get(subject, {}).items():
+        began = Event(fields=held.value["fields"], payload=NOTHING)
+        ends = _ends(event, began, held.value["until"])
+        if ends and _surely_same(draft, arrival, began):
+            draft.forget("held", rule, subject)
+
+
+HELD = ("event", "status", "call_id", "trunk_call_id")
+"""What is kept of the event that began a ``for``, to tell which one ends it."""
+
+
+def _surely_same(draft: Draft, arrival: Arrival, began: Event) -> bool:
+    """Whether an event is without a doubt of the call that *began* is of, or of its extension."""
+    known = draft.call(arrival.call)
+    began_sure = known is None or began.fields.get("call_id") not in known.doubtful
+    return (arrival.sure and began_sure) or bool(_ids(arrival.event) & _ids(began))
+
+
+def _ids(event: Event) -> set[object]:
+    """The ids of a call that an event bears."""
+    return {event.fields[name] for name in ("call_id", "trunk_call_id") if name in event.fields}
+
+
+def _ends(event: Event, began: Event, until: Sequence[str]) -> bool:
+    """Whether *event* ends what the ``for`` that *began* waits for."""
+    if event.kind not in (until or UNTIL.get(began.kind, ())):
+        return False
+    if event.kind == began.kind == "extension_status":
+        return event.fields.get("status") != began.fields.get("status")
+    busy_one = event.kind == "call_failed" and not until
+    return not busy_one or event.fields.get("call_id") == began.fields.get("call_id")
+
+
+# --- a match ---------------------------------------------------------------------------------
+
+
+def _take(
+    draft: Draft, ruleset: RuleSet, rule: Rule, trigger: Trigger, match: Match, ids: Iterator[int]
+) -> tuple[Miss, ...]:
+    """Take a match of *rule* on its way; what keeps it from firing now."""
+    if trigger.count is not None:
+        missed = _counted(draft, rule, trigger.count, match)
+        if missed is not None:
+            return (missed,)
+    if trigger.for_s is not None:
+        return (_hold(draft, rule, trigger, trigger.for_s, match, next(ids)),)
+    return _fire(draft, ruleset, rule, match, ids)
+
+
+def _counted(draft: Draft, rule: Rule, count: Count, match: Match) -> Miss | None:
+    """Count a match; None if it is the n-th.
+
+    Of each it is remembered when it came, of which call, and whether it counts: a report
+    of a call that was counted does not, even if the count began anew since.
+    """
+    now = draft.now
+    name = f"{match.trigger} {match.lane}"
+    rows = draft.value("count", rule.id, name) or []
+    old = [place for place, row in enumerate(rows) if now.since(_moment(row)) >= count.within_s]
+    rows = rows[old[-1] + 1 :] if old else rows
+    call = match.call if count.of == "calls" else ""
+    known = bool(call) and any(row[3] == call for row in rows)
+    number = sum(row[4] for row in rows) + (not known)
+    fires = not known and number >= count.at_least
+    rows = [row for row in rows if row[4] or row[3] != call]
+    rows = [*rows, [now.boot, now.uptime_s, now.wall_s, call, not known]]
+    if fires:
+        rows = [[*row[:4], False] for row in rows if row[3]]
+    draft.keep("count", rule.id, name, rows, now.after(count.within_s))
+    if fires:
+        return None
+    wanted = f"{count.at_least} {count.of} within {duration_text(count.within_s)}"
+    return Miss("count", wanted, str(number))
+
+
+def _moment(row: Sequence[Any]) -> Moment:
+    return Moment(boot=row[0], uptime_s=row[1], wall_s=row[2])
+
+
+def _hold(
+    draft: Draft, rule: Rule, trigger: Trigger, for_s: float, match: Match, run_id: int
+) -> Miss:
+    """Begin to wait for a ``for``, unless the rule does or did so for this call already."""
+    subject = subject_of(match.event, match.call)
+    said = f"for {duration_text(for_s)}"
+    if subject and draft.value("held", rule.id, subject) is not None:
+        return Miss(said, found="waited for already")
+    now, until = draft.now, list(trigger.until)
+    if subject:
+        fields = {name: match.event.fields[name] for name in HELD if name in match.event.fields}
+        held = {"fields": fields, "until": until}
+        draft.keep("held", rule.id, subject, held, now.after(for_s + DAY_S))
+    run = _new(rule, match, run_id, draft)
+    waits_for = {"rule": rule.digest, "until": until}
+    waiting = run.changed(position="for", verb="for", next_try=now.after(for_s), results=waits_for)
+    draft.put(Whole(waiting, match.event, rule.program))
+    return Miss(said, found="waited for")
+
+
+def _new(rule: Rule, match: Match, run_id: int, draft: Draft) -> Run:
+    """A run that waits to begin; or that rests at its first action, if nothing keeps it."""
+    first = rule.program.nodes[FIRST].deed
+    begins = isinstance(first, Step) and rule.mode in AT_ONCE
+    return Run(
+        id=run_id,
+        event_id=match.event_id,
+        rule=rule.id,
+        program=rule.program.digest,
+        trigger=match.trigger,
+        position=FIRST if begins else "lane",
+        verb=first.verb if begins and isinstance(first, Step) else "lane",
+        due=draft.now,
+        expires_s=expires_s(rule.program),
+        next_try=draft.now,
+        attempt=0,
+        tried=(),
+        lane=match.lane,
+        call=match.call,
+        inbox=match.inbox,
+    )
+
+
+def expires_s(program: Program) -> float | None:
+    """For how long a run of *program* may wait before it begins: as its first action says."""
+    first = program.nodes[FIRST].deed
+    if isinstance(first, Step):
+        return first.expires_s
+    text = program.source["expires"]
+    return None if text == "never" else duration_s(text)
+
+
+def lane_of(rule: Rule, event: Event, call: str) -> str:
+    """The values of the rule's ``per``, as JSON; ``""`` where it has none."""
+    if not rule.per:
+        return ""
+    values = [call or None if name == "call" else value_of(event, name) for name in rule.per]
+    return _as_json(values)
+
+
+_as_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+# --- firing ----------------------------------------------------------------------------------
+
+
+def _fire(
+    draft: Draft,
+    ruleset: RuleSet,
+    rule: Rule,
+    match: Match,
+    ids: Iterator[int],
+) -> tuple[Miss, ...]:
+    """Begin a run of *rule*, or give it its place in a lane; what keeps it from that."""
+    lacking = _lacking(draft, ruleset, rule, match)
+    if lacking:
+        return lacking
+    missed = _spent(draft, rule, match)
+    if missed is not None:
+        return (missed,)
+    waiting = draft.lane_size(rule.id, match.lane)
+    if rule.mode == "single" and waiting:
+        return (Miss("mode single", found="on already"),)
+    whole = Whole(_new(rule, match, next(ids), draft), match.event, rule.program)
+    if waiting >= rule.max_runs and rule.mode != "restart":
+        _drop(draft, whole, FULL.format(waiting=waiting))
+        return ()
+    _spend(draft, rule, whole.run)
+    _begin(draft, rule, whole)
+    return ()
+
+
+def _lacking(draft: Draft, ruleset: RuleSet, rule: Rule, match: Match) -> tuple[Miss, ...]:
+    """What the conditions of *rule* miss."""
+    if rule.condition is None:
+        return ()
     try:
-        return condition.misses(Facts(event=event, wall_s=wall_s, trigger=trigger), wanted=True)
+        if draft.names is None:
+            state = draft.memory.state(ruleset.state)
+            draft.names = names_of(draft.call(match.call), match.event, state)
+        facts = Facts(
+            event=match.event,
+            wall_s=draft.now.wall_s,
+            trigger=match.trigger,
+            names=draft.names,
+        )
+        return rule.condition.misses(facts, wanted=True)
     except Exception as exc:  # noqa: BLE001 - as of a test: such a rule does not fire, and harms none
         return (_broken("a condition", exc),)
 
@@ -75,22 +377,132 @@ def _broken(what: str, exc: Exception) -> Miss:
     return Miss(f"{what} breaks: {exc!r}"[:SHOWN])
 
 
-def words(misses: tuple[Miss, ...], event: Event) -> str:
-    """Misses as a person reads them: ``extension is 102, wanted 101``."""
-    told = [_words(miss, event) for miss in misses]
-    return told[0] if len(told) == 1 else f"one of these would do: {'; '.join(told)}"
+def _spent(draft: Draft, rule: Rule, match: Match) -> Miss | None:
+    """Whether the rule's ``once_per`` or ``cooldown`` keeps it from firing."""
+    if rule.once_per_call and match.call and draft.value("once", rule.id, match.call):
+        return Miss("once_per call", found="spent by this call")
+    if rule.cooldown_s is not None:
+        until = draft.until("cooldown", rule.id, match.lane)
+        if until is not None and not draft.now.reached(until):
+            left = until.since(draft.now)
+            return Miss("cooldown", found=f"on for another {left:.1f} s")
+    return None
 
 
-def _words(miss: Miss, event: Event) -> str:
-    if miss.wanted is None and miss.found is None:
-        return miss.subject
-    found = _found(miss.subject, event) if miss.found is None else miss.found
-    wanted = "" if miss.wanted is None else f", wanted {miss.wanted}"
-    return f"{miss.subject} is {found}{wanted}"
+def _spend(draft: Draft, rule: Rule, run: Run) -> None:
+    """Spend ``once_per`` and ``cooldown`` by a run; ``runs.end`` gives back what never began."""
+    if rule.once_per_call and run.call:
+        draft.keep("once", rule.id, run.call, run.id, draft.now.after(DAY_S))
+    if rule.cooldown_s is not None:
+        draft.keep("cooldown", rule.id, run.lane, run.id, draft.now.after(rule.cooldown_s))
 
 
-def _found(field: str, event: Event) -> str:
-    value = value_of(event, field)
-    if isinstance(value, tuple):
-        return ", ".join(map(str, value))
-    return "absent" if value is None else str(value)
+def _begin(draft: Draft, rule: Rule, whole: Whole) -> None:
+    """Start a run, or let it wait for the one that is on in its lane."""
+    lane = draft.lane(rule.id, whole.run.lane) if rule.mode in ("queued", "restart") else []
+    if rule.mode == "restart":
+        for run_id in lane:
+            before = draft.whole(run_id)
+            if before is not None and before.run.verb == "lane":
+                runs.end(draft, run_id, runs.NEWER)
+            elif before is not None:
+                runs.restart(draft, before)
+        lane = draft.lane(rule.id, whole.run.lane)
+    if not lane:
+        start(draft, whole)
+        return
+    run = whole.run
+    late = run.expires_s
+    waits = run if late is None else run.changed(next_try=run.due.after(late))
+    draft.put(Whole(waits, whole.event, whole.program))
+
+
+def _drop(draft: Draft, whole: Whole, why: str) -> None:
+    """Write down that a match had no room, as a run that has ended."""
+    node = whole.program.nodes[FIRST]
+    run = whole.run.changed(position=node.path, verb=getattr(node.deed, "verb", "lane"))
+    ended = replace(note(run, run.verb, "dropped", why), position="", expires_s=None)
+    draft.put(Whole(ended, whole.event, whole.program))
+
+
+# --- time ------------------------------------------------------------------------------------
+
+
+def wake(ruleset: RuleSet, memory: Memory, run_id: int, now: Moment) -> Moves:
+    """What the time that a run waited for makes of it; nothing if it waits no more."""
+    draft = Draft(memory, now)
+    whole = draft.whole(run_id)
+    if whole is None:
+        return Moves()
+    if whole.run.verb != "for":
+        runs.woken(draft, whole)
+        return draft.moves()
+    rule = ruleset.by_id.get(whole.run.rule)
+    late = whole.run.expires_s
+    if rule is None or _changed(rule, whole.run):
+        _never_fires(draft, whole, CHANGED)
+    elif late is not None and now.since(whole.run.next_try) >= late:
+        _never_fires(draft, whole, f"not begun within {duration_text(late)}")
+    else:
+        _stayed_so(draft, ruleset, rule, whole)
+    return draft.moves()
+
+
+CHANGED = "its rule was changed or removed while it waited"
+
+
+def _changed(rule: Rule, run: Run) -> bool:
+    return run.results.get("rule") != rule.digest
+
+
+def _never_fires(draft: Draft, whole: Whole, why: str) -> None:
+    """End a ``for`` that waits no more: the next match of its call is news again."""
+    runs.end(draft, whole.run.id, why)
+    draft.forget("held", whole.run.rule, subject_of(whole.event, whole.run.call))
+
+
+def _stayed_so(draft: Draft, ruleset: RuleSet, rule: Rule, whole: Whole) -> None:
+    """Fire after a ``for``, with the event that began it."""
+    run = whole.run
+    match = Match(
+        event=whole.event,
+        event_id=run.event_id,
+        call=run.call,
+        trigger=run.trigger,
+        lane=lane_of(rule, whole.event, run.call),
+        inbox=run.inbox,
+    )
+    lacking = _fire(draft, ruleset, rule, match, iter((run.id,)))
+    if lacking:
+        runs.end(draft, run.id, words(lacking, whole.event))
+
+
+def reloaded(ruleset: RuleSet, memory: Memory, now: Moment) -> Moves:
+    """What new rules make of what waits: a ``for`` of a changed or removed rule is dropped."""
+    draft = Draft(memory, now)
+    for whole in memory.runs.values():
+        rule = ruleset.by_id.get(whole.run.rule)
+        if whole.run.verb == "for" and (rule is None or _changed(rule, whole.run)):
+            _never_fires(draft, whole, CHANGED)
+    return draft.moves()
+
+
+def settle(memory: Memory, whole: Whole, outcome: Any, now: Moment, *, jitter: float) -> Moves:
+    """What the outcome of a try that was begun makes of its run, and of those behind it."""
+    draft = Draft(memory, now)
+    runs.settled(draft, whole, outcome, jitter=jitter)
+    return draft.moves()
+
+
+def expire(memory: Memory, whole: Whole, now: Moment) -> Moves:
+    """What becomes of a run whose action is too late."""
+    draft = Draft(memory, now)
+    runs.expire(draft, whole)
+    return draft.moves()
+
+
+def freed(memory: Memory, rule: str, lane: str, now: Moment) -> Moves:
+    """What becomes of those behind a run that was given up unread: the next one begins."""
+    draft = Draft(memory, now)
+    free(draft, (rule, lane))
+    return draft.moves()

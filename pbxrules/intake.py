@@ -7,24 +7,24 @@ order, many at a time.  Nothing here waits: the answer goes out when the commit 
 import hashlib
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 
-from pbxrules import resends, runs
+from pbxrules import engine, resends
 from pbxrules.clock import Clock, iso
 from pbxrules.dispatcher import Dispatcher
-from pbxrules.engine import decide
 from pbxrules.errors import ReportError, StoreError
 from pbxrules.loading import Snapshot
-from pbxrules.model import Event, Moment, Rule, Run, Start
+from pbxrules.memory import Memory, Moves
+from pbxrules.model import Event, Moment
 from pbxrules.pbx import openvox
 from pbxrules.pbx.body import parse
+from pbxrules.records import record
 from pbxrules.resends import Resends, Seen
-from pbxrules.store import RUNS_PER_EVENT, Accepted, Refused, SeenAgain, Store
+from pbxrules.store import Accepted, Refused, SeenAgain, Store
 
 logger = logging.getLogger("pbxrules.events")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record()
 class Receipt:
     """The report is on disk, with all that it starts."""
 
@@ -38,21 +38,39 @@ class Receipt:
 Reply = Callable[[Receipt | StoreError], None]
 
 
+@record(kw_only=False)
+class _Waiting:
+    """An event that waits for its commit."""
+
+    seen: Seen
+    replies: list[Reply]
+    """Who waits with it: its sender, then those of its resends."""
+    moves: Moves
+    before: Moves
+    """What takes them out of memory again."""
+
+
 class Intake:
     """Takes reports; one for each daemon, on the loop's thread."""
 
     def __init__(
-        self, snapshot: Snapshot, store: Store, dispatcher: Dispatcher, clock: Clock
+        self,
+        snapshot: Snapshot,
+        store: Store,
+        dispatcher: Dispatcher,
+        memory: Memory,
+        clock: Clock,
     ) -> None:
         self.snapshot = snapshot
         """Swapped whole at a reload."""
         self._store = store
         self._dispatcher = dispatcher
+        self._memory = memory
         self._clock = clock
         self._next_id = store.next_event_id
         self._resends = Resends(clock.now())
-        self._waiting: dict[int, tuple[Seen, list[Reply]]] = {}
-        """Who waits for the commit of an event: its sender, then those of its resends."""
+        self._waiting: dict[int, _Waiting] = {}
+        """Events that wait for their commits, in their order."""
         for before in store.seen(now=clock.now()):
             seen = Seen(
                 id=before.id,
@@ -123,75 +141,58 @@ class Intake:
         now: Moment,
         reply: Reply,
     ) -> None:
-        decision = decide(self.snapshot.ruleset, event, now.wall_s)
-        event_id = self._next_id
+        # What is due at this moment goes before the report.
+        self._dispatcher.ring_due(now)
+        ruleset, memory = self.snapshot.ruleset, self._memory
+        arrival = engine.arrival(ruleset, memory, event, self._next_id, now)
         self._next_id += 1
-        begun = [
-            (self._begin(start, event_id, place, now), start.rule)
-            for place, start in enumerate(decision.starts, 1)
-        ]
+        decision, moves = engine.decide(ruleset, memory, arrival, now)
         seen = Seen(
-            id=event_id,
+            id=arrival.id,
             event=event.kind,
             digest=digest,
             subject=subject,
             resend_s=resends.span_s(event),
-            rules=tuple(start.rule.id for start in decision.starts),
+            rules=tuple(rule.id for rule in decision.fired),
             last_seen=now,
         )
         self._resends.add(seen)
-        self._waiting[event_id] = seen, [reply]
+        self._waiting[arrival.id] = _Waiting(seen, [reply], moves, memory.undoing(moves))
+        memory.apply(moves)
         accepted = Accepted(
-            id=event_id,
+            id=arrival.id,
             event=event,
             body=body,
             digest=digest,
             subject=subject,
             resend_s=seen.resend_s,
             received=now,
+            call=arrival.call,
             verdicts=decision.verdicts,
-            runs=tuple(run for run, _ in begun),
-            programs=tuple((run.program, rule.program.source) for run, rule in begun),
+            changes=decision.changes,
+            programs=tuple((w.program.digest, w.program.source) for w in moves.runs),
         )
-        self._store.put(accepted, lambda fate: self._committed(accepted, seen, begun, fate))
+        self._store.put(accepted, lambda fate: self._committed(accepted, moves, fate))
 
-    def _begin(self, start: Start, event_id: int, place: int, now: Moment) -> Run:
-        rule = start.rule
-        return runs.begin(
-            rule.program,
-            self.snapshot.program_digest(rule),
-            event_id,
-            event_id * RUNS_PER_EVENT + place,
-            now,
-            trigger=start.trigger,
-            waiting=self._dispatcher.waiting[rule.id],
-            most=rule.max_runs,
-        )
-
-    def _committed(
-        self,
-        accepted: Accepted,
-        seen: Seen,
-        begun: list[tuple[Run, Rule]],
-        fate: StoreError | None,
-    ) -> None:
+    def _committed(self, accepted: Accepted, moves: Moves, fate: StoreError | None) -> None:
         if fate is not None:
             self._recover_from(fate)
             logger.error("report not written", extra={"fields": {"why": str(fate)}})
-        else:
-            self._resends.settle(seen)
+        waiting = self._waiting.pop(accepted.id)
+        if fate is None:
+            self._resends.settle(waiting.seen)
             # The lamp first: the PBX does not mind to wait, and nor does the log.
-            for run, rule in begun:
-                self._dispatcher.hold(run, accepted.event, rule.program)
-        for place, reply in enumerate(self._waiting.pop(accepted.id)[1]):
-            reply(_receipt(seen, duplicate=place > 0) if fate is None else fate)
+            for whole in moves.runs:
+                self._dispatcher.take(whole)
+        for place, reply in enumerate(waiting.replies):
+            reply(_receipt(waiting.seen, duplicate=place > 0) if fate is None else fate)
         if fate is None:
             _log(accepted)
 
     def _take_again(self, seen: Seen, now: Moment, reply: Reply) -> None:
         waiting = self._waiting.get(seen.id)
         if waiting is not None:
-            waiting[1].append(reply)
+            waiting.replies.append(reply)
 
         def written(fate: StoreError | None) -> None:
             self._recover_from(fate)
@@ -208,8 +209,11 @@ class Intake:
         The PBX will send it again, and then it is new.
         """
         if fate is not None and self._store.recover():
-            for seen, _ in self._waiting.values():
-                self._resends.forget(seen)
+            for waiting in reversed(self._waiting.values()):
+                self._resends.forget(waiting.seen)
+                self._memory.undo(waiting.before, waiting.moves)
+            moved = [w.run.id for waiting in self._waiting.values() for w in waiting.moves.runs]
+            self._dispatcher.undone(dict.fromkeys(moved))
 
 
 def _digest(body: bytes) -> bytes:

@@ -5,36 +5,23 @@ A verb is a file in ``schemas/parts/actions``; ``make schemas`` puts them all in
 """
 
 import copy
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from typing import Any
 
-from pbxrules.errors import Fault
 from pbxrules.members import Members, joined
-from pbxrules.model import FieldTest
+from pbxrules.model import NOTHING, FieldTest
 from pbxrules.pbx.openvox import ACTIONS, FIELDS
-from pbxrules.schema import EventSchema, Path, Schema
-from pbxrules.template import INSTANT, Context, Names
+from pbxrules.schema import EventSchema, Schema
+from pbxrules.template import CALL, INSTANT, Context, Names
 
 UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
-NOT_YET: Mapping[str, frozenset[str]] = {
-    "file": frozenset({"state", "scripts"}),
-    "rule": frozenset({"per", "once_per", "cooldown", "mode", "max", "finally"}),
-    "trigger": frozenset({"for", "until", "count"}),
-    "condition": frozenset({"state"}),
-    "step": frozenset(
-        {
-            "register", "id", "delay", "wait_for", "else", "if", "then", "choose", "default",
-            "repeat", "parallel", "stop", "set", "script",
-        }
-    ),
-}  # fmt: skip
-"""Keys of the language that this release knows and does not do yet."""
-
-LATER_NAMES = frozenset({"call", "state", "outcome"})
-"""Names of templates of which the same is true."""
+BESIDE_ACTIONS = frozenset({"timeout", "retry", "continue_on_error", "register", "expires"})
+"""Keys that stand beside each action."""
+BESIDE_ALL = frozenset({"id"})
+"""Keys that stand beside everything that is done."""
 
 FIELD_HINTS = {
     "from": "caller", "number": "caller", "caller_id": "caller", "to": "callee",
@@ -63,9 +50,13 @@ CONDITION_HINTS = {
     "after": "describe the time under 'times:', and say time: NAME",
     "before": "describe the time under 'times:', and say time: NAME",
     "weekday": "describe the time under 'times:', and say time: NAME",
-    "any": "say 'or'", "all": "say 'and'", "conditions": "say 'and'", "none": "say 'not'",
+    "any": "say 'or'", "all": "say 'and'", "conditions": "say 'and', or 'or'",
+    "none": "say 'not'",
 }  # fmt: skip
 """What to do instead of words of other systems' conditions."""
+
+TRIGGER_HINTS = {"trigger": "say 'event'"}
+"""The same, of their triggers."""
 
 
 def _no_zone(name: str) -> tzinfo:
@@ -84,6 +75,10 @@ class Verb:
     retry: Mapping[str, Any]
     beside: frozenset[str]
     """Arguments that stand beside the verb in the step."""
+    result: frozenset[str] = frozenset()
+    """The members of what ``register`` keeps."""
+    said: frozenset[str] = frozenset()
+    """Those of them that the target says: not kept where it was told a secret."""
 
     def _short(self, value: Any) -> str | None:
         kind = "array" if isinstance(value, list) else "string" if isinstance(value, str) else ""
@@ -109,11 +104,22 @@ class Verb:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Control:
+    """One word that steers what is done, such as ``if``, as its schema tells it."""
+
+    name: str
+    beside: frozenset[str]
+    """What may stand beside it in the step."""
+    result: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Language:
     """What the rules of one configuration may say."""
 
     rules_schema: Schema
     verbs: Mapping[str, Verb]
+    controls: Mapping[str, Control]
     event_schemas: Mapping[str, EventSchema]
     """By the PBX's word for the report."""
     variables: Mapping[str, Any] = field(default_factory=dict)
@@ -123,7 +129,6 @@ class Language:
     zones: Callable[[str], tzinfo] = _no_zone
     """The zone of an IANA name; KeyError or ValueError where there is none."""
     zone_names: Callable[[], Iterable[str]] = tuple
-    not_yet: Mapping[str, frozenset[str]] = field(default_factory=lambda: NOT_YET)
     fields: Mapping[str, str] = field(default_factory=lambda: FIELDS)
     field_hints: Mapping[str, str] = field(default_factory=lambda: FIELD_HINTS)
 
@@ -139,6 +144,18 @@ class Language:
         return {part: parts[part]["properties"] for part in ("trigger", "condition")}
 
     @property
+    def owners(self) -> Mapping[str, Sequence[str]]:
+        """The verbs and controls beside which each key of a step may stand."""
+        found: dict[str, list[str]] = {}
+        for verb in self.verbs.values():
+            for key in sorted(verb.beside | BESIDE_ACTIONS):
+                found.setdefault(key, []).append(verb.name)
+        for control in self.controls.values():
+            for key in sorted(control.beside):
+                found.setdefault(key, []).append(control.name)
+        return found
+
+    @property
     def operators(self) -> Collection[str]:
         """The operators of a field test."""
         names: Collection[str] = self.rules_schema.document["$defs"]["operators"]["properties"]
@@ -150,44 +167,42 @@ class Language:
         keys: Collection[str] = self.rules_schema.document["$defs"]["rule"]["properties"]
         return keys
 
-    @property
-    def beside(self) -> Mapping[str, str]:
-        """The keys beside a verb that belong to that verb alone."""
-        return {name: verb.name for verb in self.verbs.values() for name in verb.beside}
-
     def names(
         self,
-        variables: Mapping[str, Any],
+        variables: Iterable[str] | None,
         *,
         payload: Members | None = None,
-        results: frozenset[str] = frozenset(),
+        state: Iterable[str] | None = (),
+        results: Mapping[str, frozenset[str] | None] = NOTHING,
+        elsewhere: Mapping[str, str] = NOTHING,
+        withheld: Mapping[str, frozenset[str]] = NOTHING,
     ) -> Names:
         """What a rule's templates may name.
 
         Args:
-            variables: Those of the configuration and of the rule.
+            variables: Those of the configuration and of the rule; None: nobody says which.
             payload: What the reports of its events may hold, where that is known.
-            results: The names that its actions register.
+            state: The names that ``state:`` declares; None: nobody says which.
+            results: What else is known, and the members of each: results, ``outcome``.
+            elsewhere: What is known in other places only, and where.
+            withheld: The members that results lack because of secrets.
         """
         return Names(
             fields=frozenset(self.fields),
             members={
+                "call": frozenset(CALL),
                 "now": frozenset(INSTANT),
                 "rule": frozenset({"id"}),
                 "trigger": frozenset({"id"}),
-                "vars": frozenset(variables),
+                "state": None if state is None else frozenset(state),
+                "vars": None if variables is None else frozenset(variables),
                 "secret": self.secrets,
+                **results,
             },
             payload=payload,
-            later=LATER_NAMES | results,
+            elsewhere=elsewhere,
+            withheld=withheld,
         )
-
-    def late(self, value: Mapping[str, Any], path: Path, kind: str) -> Iterator[Fault]:
-        """The keys of *value*, a file, rule, trigger, …, that are not there yet."""
-        for key in value:
-            if key in self.not_yet[kind]:
-                message = f"'{key}' is not in this release yet"
-                yield Fault((*path, key), "not-yet", message, at_key=True)
 
     def payload(self, tests: Sequence[FieldTest]) -> Members | None:
         """What a report may hold that passes *tests*; None: whatever it is sent with.
@@ -226,9 +241,24 @@ def verbs(rules_document: Mapping[str, Any]) -> dict[str, Verb]:
             templates={n: Context[c.upper()] for n, c in part["x-templates"].items()},
             retry=part["x-retry"],
             beside=frozenset(part.get("x-beside", {})),
+            result=frozenset(part.get("x-result", ())),
+            said=frozenset(part.get("x-said", ())),
         )
         for name, part in rules_document["$defs"].items()
         if "x-templates" in part
+    }
+
+
+def controls(rules_document: Mapping[str, Any]) -> dict[str, Control]:
+    """The words of a bundled ``rules.schema.json`` that steer what is done."""
+    return {
+        name: Control(
+            name=name,
+            beside=frozenset(part.get("x-beside", ())) | frozenset(part["x-shared"]),
+            result=frozenset(part.get("x-result", ())),
+        )
+        for name, part in rules_document["$defs"].items()
+        if "x-shared" in part
     }
 
 
@@ -237,23 +267,30 @@ Documents = Mapping[str, Mapping[str, Any]]
 
 
 def bundle(
-    base: Mapping[str, Any], actions: Documents, conditions: Documents, files: Documents
+    base: Mapping[str, Any],
+    *,
+    actions: Documents,
+    steps: Documents,
+    conditions: Documents,
+    files: Documents,
 ) -> dict[str, Any]:
     """The schema of a rule file: *base* with its parts in it.
 
     Args:
         base: All but those.
         actions: The schema of each verb.
+        steps: The schema of each word that steers what is done.
         conditions: What each kind of condition adds to the schema of conditions.
         files: Of keys of a file that are described by themselves.
     """
     whole = copy.deepcopy(dict(base))
-    _bundle_actions(whole, actions)
-    for name in sorted(conditions):
-        more = copy.deepcopy(conditions[name])
-        condition = whole["$defs"]["condition"]
-        condition["properties"] = {**more.get("properties", {}), **condition["properties"]}
-        condition["examples"] += more["examples"]
+    step = whole["$defs"]["step"]
+    step["properties"] = {
+        **_bundled_steps(whole, actions),
+        **_bundled_steps(whole, steps),
+        **step["properties"],
+    }
+    _bundle_conditions(whole["$defs"]["condition"], conditions)
     for name in sorted(files):
         part: dict[str, Any] = copy.deepcopy(dict(files[name]))
         whole["$defs"] |= part.pop("$defs", {})
@@ -261,18 +298,35 @@ def bundle(
     return whole
 
 
-def _bundle_actions(whole: dict[str, Any], parts: Documents) -> None:
-    step = whole["$defs"]["step"]["properties"]
+def _bundle_conditions(condition: dict[str, Any], parts: Documents) -> None:
+    for name in sorted(parts):
+        more = copy.deepcopy(parts[name])
+        condition["properties"] = {**more.get("properties", {}), **condition["properties"]}
+        condition["examples"] += more["examples"]
+
+
+def _bundled_steps(whole: dict[str, Any], parts: Documents) -> dict[str, Any]:
+    """The keys that *parts* give a step, whose schemas are put into *whole*."""
     known = {}
     for name in sorted(parts):
         part = copy.deepcopy(dict(parts[name]))
         known[name] = {"$ref": f"#/$defs/{name}"}
         known |= part.get("x-beside", {})
         whole["$defs"][name] = part
-    whole["$defs"]["step"]["properties"] = known | step
+    return known
 
 
 def duration_s(text: str) -> float:
     """Seconds of a duration such as ``500ms`` or ``20s``, already checked by its schema."""
     digits = text.rstrip("dhms")
     return int(digits) * UNITS_S[text[len(digits) :]]
+
+
+def duration_text(seconds: float) -> str:
+    """A duration as rules write it, such as ``5m``: what ``duration_s`` reads."""
+    thousandths = round(seconds * 1000)
+    for unit, length_s in reversed(UNITS_S.items()):
+        count, rest = divmod(thousandths, round(length_s * 1000))
+        if count and not rest:
+            return f"{count}{unit}"
+    return "0s"

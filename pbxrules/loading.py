@@ -4,14 +4,14 @@ import gc
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pbxrules import lint, programs, rules, shipped, zones
 from pbxrules.errors import Location, Problem, ProblemsError, why_unreadable
-from pbxrules.language import Language, verbs
-from pbxrules.model import Program, Rule
+from pbxrules.language import Language, controls, verbs
+from pbxrules.model import Program
 from pbxrules.rules import RuleSet
 from pbxrules.schema import EventSchema, Schema, event_schemas
 from pbxrules.store import LoadedRun
@@ -29,19 +29,11 @@ class Snapshot:
     language: Language
     warnings: tuple[Problem, ...] = ()
     """What is doubtful about the rules, sorted."""
-    _digests: dict[str, str] = field(default_factory=dict)
 
     @property
     def event_schemas(self) -> Mapping[str, EventSchema]:
         """The schema of each report, by the PBX's word for it."""
         return self.language.event_schemas
-
-    def program_digest(self, rule: Rule) -> str:
-        """The name of a rule's program in the store."""
-        digest = self._digests.get(rule.id)
-        if digest is None:
-            digest = self._digests[rule.id] = programs.program_digest(rule.program)
-        return digest
 
     def program_of(self, loaded: LoadedRun) -> Program:
         """The program of a run that was read back.
@@ -50,7 +42,7 @@ class Snapshot:
             ValueError: This release does not understand it.
         """
         rule = self.ruleset.by_id.get(loaded.run.rule)
-        if rule is not None and self.program_digest(rule) == loaded.run.program:
+        if rule is not None and rule.program.digest == loaded.run.program:
             return rule.program
         return programs.program(loaded.source, self.language)
 
@@ -83,6 +75,7 @@ def language(
     return Language(
         rules_schema=Schema(document),
         verbs=verbs(document),
+        controls=controls(document),
         event_schemas=events,
         variables=variables or {},
         secrets=frozenset(secrets),

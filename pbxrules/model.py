@@ -3,17 +3,25 @@
 # Over 300 lines: what each module hands to the next is read in one place.
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
+from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
 from pbxrules.errors import Location
+from pbxrules.records import record
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+"""No names, shared by all that have none."""
+
+RUNS_PER_EVENT = 1_000_000
+"""A run's id is its event's id times this, plus its place from 1: no index is needed."""
 
 FieldValue = str | int | float | tuple[str, ...]
 """Text, a number (durations, in seconds) or a list of texts; an absent field has no key."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record()
 class Moment:
     """One reading of the clock, good for spans over clock steps and reboots.
 
@@ -34,6 +42,12 @@ class Moment:
             return max(0.0, self.uptime_s - earlier.uptime_s)
         return max(0.0, self.wall_s - earlier.wall_s)
 
+    def reached(self, due: "Moment") -> bool:
+        """Whether this moment is *due* or later."""
+        if self.boot == due.boot:
+            return self.uptime_s >= due.uptime_s
+        return self.wall_s >= due.wall_s
+
     def after(self, seconds: float) -> "Moment":
         """The moment *seconds* later, in the same boot."""
         return Moment(
@@ -43,7 +57,7 @@ class Moment:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record()
 class Event:
     """What one report tells, in the words of ``docs/events.md``, whatever the PBX called it."""
 
@@ -103,9 +117,25 @@ class Trigger:
     id: str
     """As written, else its place from 1."""
     tests: tuple[FieldTest, ...]
+    for_s: float | None = None
+    """Fires only if it is still so after this time."""
+    until: tuple[str, ...] = ()
+    """The events that end what ``for`` waits for; empty: those of ``engine.UNTIL``."""
+    count: "Count | None" = None
+    """Fires with the n-th match only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Count:
+    """So many matches inside a sliding window."""
+
+    at_least: int
+    within_s: float
+    of: str = "calls"
+    """``calls``: reports of one call count once; ``reports``: each counts."""
+
+
+@record()
 class Facts:
     """What conditions see, at the moment of firing."""
 
@@ -114,9 +144,11 @@ class Facts:
     """That moment, in seconds since 1970 UTC."""
     trigger: str
     """The id of the trigger that fits."""
+    names: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
+    """What else templates may name: ``call``, ``state``, ``outcome``, registered results."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Miss:
     """What a test wanted and did not find; small, for it is stored."""
 
@@ -176,6 +208,103 @@ class Step:
     continue_on_error: bool
     uses_secret: bool
     """A template of its arguments names a secret."""
+    register: str = ""
+    """The name of its result in later templates."""
+    vars: Mapping[str, Any] | None = None
+    """Those of the script that it comes from; None: the program's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delay:
+    """Nothing is done for a time."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitFor:
+    """Nothing is done until an event comes."""
+
+    tests: tuple[FieldTest, ...]
+    timeout_s: float
+    stops: bool
+    """Without its event the run ends there (``else: stop``)."""
+    same: tuple[str, ...]
+    """``("call",)``: only reports of the run's call (of its extension, where it has no call);
+    fields: only events of which they are the same; ``()``: any event.
+    """
+    register: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class If:
+    """One way or the other; a path is ``""`` where there is nothing to do."""
+
+    condition: Condition
+    then: str
+    otherwise: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choose:
+    """The first branch whose condition holds."""
+
+    branches: tuple[tuple[Condition, str], ...]
+    default: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repeat:
+    """A list of steps, again and again."""
+
+    body: str
+    count: int | None = None
+    before: Condition | None = None
+    """``while``: looked at before each round."""
+    after: Condition | None = None
+    """``until``: looked at after each round."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parallel:
+    """Actions side by side; joined when all have settled."""
+
+    branches: tuple[str, ...]
+    continue_on_error: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """The run ends here."""
+
+    why: Any
+    """A template."""
+    vars: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Set:
+    """Values of the rule set's state."""
+
+    values: Mapping[str, Any]
+    """A template for each name."""
+    vars: Mapping[str, Any] | None = None
+
+
+Deed = Step | Delay | WaitFor | If | Choose | Repeat | Parallel | Stop | Set
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """One step of a program, and where it stands."""
+
+    path: str
+    """``actions/2/then/0``, ``finally/0``: as in the rule's JSON."""
+    deed: Deed
+    after: str
+    """The path of the step behind it in its list; ``""`` for the last."""
+    owner: str
+    """The path of the step whose list it stands in; ``""`` in ``actions`` and ``finally``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,12 +312,33 @@ class Program:
     """What a rule does: a value that a run keeps, so that a reload never changes it."""
 
     rule: str
-    steps: tuple[Step, ...]
+    nodes: Mapping[str, Node]
+    """By path; the first is ``actions/0``."""
     vars: Mapping[str, Any]
     source: Mapping[str, Any]
     """The rule's own JSON: what ``programs.program`` makes this value from again."""
+    digest: str
+    """Of *source*: the name under which a run finds its program again."""
     zone: tzinfo = UTC
     """That of ``now`` in its templates."""
+    mode: str = "parallel"
+    """As ``Rule.mode``."""
+    waits: tuple[tuple[str, ...], ...] = ()
+    """The ``same`` of each of its ``wait_for``."""
+    about_calls: bool = False
+    """A template or a condition of it names ``call``."""
+    state: Mapping[str, "StateDecl"] = field(default_factory=lambda: NOTHING)
+    """Those that its steps name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateDecl:
+    """One name of the rule set's state."""
+
+    first: Any
+    """Its value before anything was set, whose type it keeps."""
+    topic: str | None = None
+    """Bound to the retained message of this topic, and read-only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,10 +351,21 @@ class Rule:
     condition: Condition | None = None
     """None: it fires whenever a trigger fits."""
     program: Program
+    digest: str = ""
+    """Of all that its file says of it: it tells whether a reload changed the rule."""
+    per: tuple[str, ...] = ()
+    """The fields (or ``call``) whose values keep counts, cooldowns and lanes apart."""
+    once_per_call: bool = False
+    cooldown_s: float | None = None
+    mode: str = "parallel"
+    """``parallel``, ``single``, ``restart`` or ``queued``."""
     max_runs: int
+    """Of one lane, waiting ones included."""
+    about_calls: bool = False
+    """Which reports belong to one call makes a difference to it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record()
 class Verdict:
     """Whether a rule matched, and why not."""
 
@@ -218,25 +379,16 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Start:
-    """A rule that fires."""
+class Arrived:
+    """An event that a run may want when it comes to a ``wait_for``."""
 
-    rule: Rule
-    trigger: str
-    """The id of the first of its triggers that fits."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """What an event starts; nothing of it has happened yet."""
-
-    verdicts: tuple[Verdict, ...]
-    """Of the candidates only, in the rules' order."""
-    starts: tuple[Start, ...]
-    """The rules whose runs begin, in the rules' order."""
+    id: int
+    fields: Mapping[str, FieldValue]
+    wanted: tuple[str, ...]
+    """The paths of the ``wait_for`` that it satisfies."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record()
 class Tried:
     """What became of one action of a run."""
 
@@ -248,7 +400,7 @@ class Tried:
     attempts: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record()
 class Run:
     """A rule's actions under way for one event: a value on disk."""
 
@@ -272,15 +424,66 @@ class Run:
     attempt: int
     """Tries begun of this step."""
     tried: tuple[Tried, ...]
-    """The steps settled so far, in order."""
+    """The steps settled so far, in order; of many the last ``runs.KEPT``."""
+    lane: str = ""
+    """The values of the rule's ``per``, as JSON; ``""`` where it has none."""
+    call: str = ""
+    """The key of the call of its event; ``""`` where that has none."""
+    begun: bool = False
+    """An action was begun: its ``finally`` is owed."""
+    outcome: str = ""
+    """How its actions ended, once they have: ``done failed expired stopped restarted``."""
+    results: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
+    """What its steps registered."""
+    counters: Mapping[str, int] = field(default_factory=lambda: NOTHING)
+    """The round that each ``repeat`` is in, by its path; from 1."""
+    parent: int = 0
+    """The run that waits for this branch of its ``parallel``; 0: it is no branch."""
+    mark: int = 0
+    """The last event that satisfied a ``wait_for``; later ones are news to the next."""
+    inbox: tuple["Arrived", ...] = ()
+    """Such events that came before it got there, and that one of its ``wait_for`` wants."""
 
     @property
     def ended(self) -> bool:
         """Whether nothing of it is owed any more."""
         return not self.position
 
+    def changed(self, **values: Any) -> "Run":
+        """This run with other values.
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+        Field by field, for a report costs three of these: ``dataclasses.replace`` takes ten
+        times as long, and any loop five times.
+        """
+        made = object.__new__(Run)
+        other: Any = made  # else mypy would have none of this
+        other.id = self.id
+        other.event_id = self.event_id
+        other.rule = self.rule
+        other.program = self.program
+        other.trigger = self.trigger
+        other.position = self.position
+        other.verb = self.verb
+        other.due = self.due
+        other.expires_s = self.expires_s
+        other.next_try = self.next_try
+        other.attempt = self.attempt
+        other.tried = self.tried
+        other.lane = self.lane
+        other.call = self.call
+        other.begun = self.begun
+        other.outcome = self.outcome
+        other.results = self.results
+        other.counters = self.counters
+        other.parent = self.parent
+        other.mark = self.mark
+        other.inbox = self.inbox
+        for name, value in values.items():
+            setattr(other, name, value)
+        return made
+
+
+@record()
 class Delivery:
     """One action with its templates filled in, ready to be tried."""
 
@@ -297,27 +500,74 @@ class Delivery:
     """Nothing of what a command prints or a target answers may be kept: it may repeat one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record()
 class Done:
     """The action did what it should."""
 
     detail: str = ""
+    result: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
+    """What ``register`` keeps: of a command ``exit_code stdout stderr timed_out``, …"""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record()
 class TryAgain:
     """The action failed; another try may help."""
 
     reason: str
     at_once: bool = False
     """No back-off: it was not the target's word, such as a connection that was lost."""
+    result: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record()
 class GiveUp:
     """The action failed and no further try can help."""
 
     reason: str
+    result: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
 
 
 Outcome = Done | TryAgain | GiveUp
+
+KeptKey = tuple[str, str, str]
+"""What a remembered value is found by: kind, rule (``""``: of none), name."""
+
+
+@record()
+class Kept:
+    """One value that outlives the event that made it: a row on disk."""
+
+    kind: str
+    """``state``, ``cooldown``, ``once``, ``count``, ``held`` or ``call``."""
+    rule: str
+    name: str
+    value: Any
+    """What JSON has."""
+    until: Moment | None
+    """It may be forgotten after this; None: never."""
+
+    @property
+    def key(self) -> KeptKey:
+        """What it is found by."""
+        return self.kind, self.rule, self.name
+
+
+@record()
+class Changes:
+    """What becomes of runs and memory: values to be written, and then to be applied."""
+
+    runs: tuple[Run, ...] = ()
+    """New ones, and those that went on or ended."""
+    kept: tuple[Kept, ...] = ()
+    forgotten: tuple[KeptKey, ...] = ()
+
+
+@record()
+class Decision:
+    """What an event starts and changes; nothing of it has happened yet."""
+
+    verdicts: tuple[Verdict, ...]
+    """Of the candidates only, in the rules' order."""
+    fired: tuple[Rule, ...]
+    """The rules of which a run begins, or takes its place in a lane, in the rules' order."""
+    changes: Changes

@@ -4,26 +4,27 @@ The JSON Schema says what may stand where; this module makes something of it, an
 what a schema can't: names that nothing has, ids given twice, templates that can't be.
 """
 
-# Over 300 lines: what is read of all files, and what was told of it, is one value.
-
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pbxrules import index
+from pbxrules.conditions.declared import Declared, state_of
 from pbxrules.conditions.reading import Reader
+from pbxrules.conditions.state import topic_faults
 from pbxrules.conditions.times import Time, TimeError, compile_time
-from pbxrules.errors import Fault, Location, Problem, ProblemsError
-from pbxrules.language import Language
-from pbxrules.members import Members
-from pbxrules.misplaced import emptied, explained, places
-from pbxrules.model import Condition, Program, Rule
-from pbxrules.programs import DEFAULT_EXPIRES, compiled, source_of
-from pbxrules.schema import Mismatch, Path
+from pbxrules.errors import Fault, ProblemsError
+from pbxrules.language import Language, duration_s
+from pbxrules.model import NOTHING, Condition, Program, Rule, StateDecl
+from pbxrules.programs import Around, compiled, digest_of, source_of
+from pbxrules.rulefile import NAMED, RuleFile, Told, checked
+from pbxrules.schema import Path
+from pbxrules.scripts import FileScripts
+from pbxrules.steps.results import elsewhere
 from pbxrules.yamlsource import Document
 
 MAX_RUNS = 10_000
-"""Of one rule, waiting ones included; the newest beyond it is given up."""
+"""Of one lane, waiting ones included; the newest beyond it is given up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,58 +35,39 @@ class RuleSet:
     """Those that are enabled."""
     index: index.Index
     by_id: Mapping[str, Rule]
+    state: Mapping[str, StateDecl] = field(default_factory=lambda: NOTHING)
+    """What is remembered over restarts, by name."""
     disabled: int = 0
+    about_calls: bool = False
+    """Which reports belong to one call makes a difference to a rule."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _File:
-    """One rule file while it is read."""
-
-    document: Document
-    wrong: frozenset[Path]
-    """Where the schema already found something: no need to look there again."""
-    mismatches: tuple[Mismatch, ...] = ()
-    """What it found, not told yet."""
-    strange: set[Path] = field(default_factory=set)
-    """Fields that no event has: what the schema says of their values is no matter."""
-
-    def usable(self, path: Path) -> bool:
-        return not any(wrong[: len(path)] == path for wrong in self.wrong)
-
-
-@dataclass(slots=True, kw_only=True)
 class _Reading:
     """What is gathered over all files."""
 
-    language: Language
-    problems: list[Problem] = field(default_factory=list)
-    groups: dict[str, list[str]] = field(default_factory=dict)
-    times: dict[str, Time | None] = field(default_factory=dict)
-    """None: what is wrong with it is told where it is described."""
-    rules: dict[str, Rule] = field(default_factory=dict)
-    disabled: set[str] = field(default_factory=set)
-    firsts: dict[tuple[str, str], str] = field(default_factory=dict)
-
-    cut: dict[str, Location] = field(default_factory=dict)
-    """By file: from where on nothing is told, for it was not read to its end."""
-    unread: set[str] = field(default_factory=set)
-    """Kinds of names (``group``, ``time``) of which not all could be read."""
-
-    def add(self, document: Document, faults: Iterable[Fault]) -> None:
-        """Tell *faults*, but for what only follows from what YAML could not read."""
-        cut = self.cut.get(document.file)
-        for fault in faults:
-            where = (document.key_place if fault.at_key else document.place)(fault.path)
-            exactly = document.place_within(fault.path, fault.offset) if fault.offset else where
-            beyond = cut is not None and where >= cut
-            unread = fault.code.removeprefix("unknown-") in self.unread
-            told = fault.code != "missing-key" and document.is_told(where, fault.path)
-            if not (beyond or unread or told):
-                self.problems.append(Problem(exactly, fault.code, fault.message, fault.hint))
-
-
-_NAMED_BY_ALL = ("group", "time")
-"""Kinds of what one file describes and all may name."""
+    def __init__(self, language: Language) -> None:
+        self.language = language
+        self.told = Told()
+        self.groups: dict[str, list[str]] = {}
+        self.times: dict[str, Time | None] = {}
+        self.state: dict[str, StateDecl | None] = {}
+        self.written: dict[str, dict[str, Any]] = {
+            "groups": self.groups,
+            "times": {},
+            "state": {},
+        }
+        """The JSON of what is good."""
+        self.declared = Declared(
+            groups=self.groups,
+            times=self.times,
+            state=self.state,
+            written=self.written,
+            unread=self.told.unread,
+        )
+        self.scripts = FileScripts(language=language, declared=self.declared)
+        self.rules: dict[str, Rule] = {}
+        self.disabled: set[str] = set()
+        self.firsts: dict[tuple[str, str], str] = {}
 
 
 def load(documents: Iterable[Document], language: Language, *, partial: bool = False) -> RuleSet:
@@ -99,132 +81,97 @@ def load(documents: Iterable[Document], language: Language, *, partial: bool = F
     Raises:
         ProblemsError: With everything that is wrong with any of them.
     """
-    reading = _Reading(language=language)
-    reading.unread.update(_NAMED_BY_ALL if partial else ())
-    files = [_checked(document, reading) for document in documents]
+    reading = _Reading(language)
+    reading.told.unread.update(NAMED.values() if partial else ())
+    files = [checked(document, language, reading.told) for document in documents]
     for file in files:
         _read_groups(file, reading)
         _read_times(file, reading)
+        _read_state(file, reading)
+        _declare_scripts(file, reading)
+    for name in reading.scripts.names():
+        reading.scripts.find(name)
     files.reverse()
     while files:
         file = files.pop()
         _read_rules(file, reading)
-        _tell_mismatches(file, reading)
-    if reading.problems:
+        file.tell_mismatches()
+    if reading.told.problems:
         # One by one, as everywhere: to free 10,000 at once holds every thread up for 45 ms.
         while reading.rules:
             reading.rules.popitem()
-        raise ProblemsError(reading.problems)
+        raise ProblemsError(reading.told.problems)
     rules = tuple(rule for rule in reading.rules.values() if rule.id not in reading.disabled)
     return RuleSet(
         rules=rules,
         index=index.build([rule.triggers for rule in rules]),
         by_id={rule.id: rule for rule in rules},
+        state={name: state for name, state in reading.state.items() if state is not None},
         disabled=len(reading.disabled),
+        about_calls=any(rule.about_calls for rule in rules),
     )
 
 
-def _checked(document: Document, reading: _Reading) -> _File:
-    """Report what reading finds wrong with a file, and note what the schema does."""
-    if not document.complete:
-        reading.cut[document.file] = _last_begun(document)
-        reading.unread.update(_NAMED_BY_ALL)
-    if document.value is None:
-        reading.problems.extend(document.problems)
-        return _File(document=document, wrong=frozenset({()}))
-    found = [
-        one
-        for one in reading.language.rules_schema.mismatches(document.value)
-        if one.path[:1] != ("times",) or len(one.path) == 1  # compile_time says more of them
-    ]
-    known = places(reading.language) if found else None
-    # Where groups stand in a rule, or as a list, nobody knows which there are.
-    reading.unread.update(one.key[:-1] for one in found if one.key in ("groups", "times"))
-    reading.unread.update(
-        one.path[0][:-1] for one in found if one.path in (("groups",), ("times",))
-    )
-    empty = emptied(found, document.value, known) if known else ()
-    excused = {document.place(path) for path in empty}
-    reading.problems.extend(p for p in document.problems if p.where not in excused)
-    return _File(
-        document=document,
-        wrong=frozenset(one.path for one in found),
-        mismatches=tuple(explained(found, document.value, known)) if known else (),
-    )
+# --- What is declared ---------------------------------------------------------------------------
 
 
-def _last_begun(document: Document) -> Location:
-    """Where the last rule, group or time begins that was read, the whole of it or not."""
-    value = document.value
-    if not isinstance(value, Mapping) or not value:
-        return document.place()
-    key = next(reversed(value))
-    inner = value[key]
-    if isinstance(inner, list | Mapping) and inner:
-        last = len(inner) - 1 if isinstance(inner, list) else next(reversed(inner))
-        return document.key_place((key, last))
-    return document.key_place((key,))
+def _read_groups(file: RuleFile, reading: _Reading) -> None:
+    for name, group in _named("groups", "group", file, reading):
+        reading.groups[name] = file.document.as_written(group, ("groups", name)) or []
 
 
-def _tell_mismatches(file: _File, reading: _Reading) -> None:
-    for one in file.mismatches:
-        path = one.path if one.key is None else (*one.path, one.key)
-        around = {path[: depth + 1] for depth in range(len(path))}
-        # A key of the rule that stands too far to the right is not missing as well.
-        there = {strange[: len(path)] for strange in file.strange if strange[-1] == one.missing}
-        if file.strange.isdisjoint(around) and path not in there:
-            at_key = one.key is not None
-            reading.add(
-                file.document, [Fault(path, one.code, one.message, one.hint, at_key=at_key)]
-            )
-
-
-def _read_groups(file: _File, reading: _Reading) -> None:
-    for name, group in _named("groups", file):
-        if _first(file, reading, "group", name, ("groups", name)):
-            reading.groups[name] = group or []
-
-
-def _read_times(file: _File, reading: _Reading) -> None:
+def _read_times(file: RuleFile, reading: _Reading) -> None:
     language = reading.language
-    for name, wanted in _named("times", file):
+    for name, value in _named("times", "time", file, reading):
         path: Path = ("times", name)
-        if not _first(file, reading, "time", name, path):
-            continue
         reading.times[name] = None
-        if wanted is None:
+        if value is None:
             continue
+        wanted = file.document.as_written(value, path)
         try:
             reading.times[name] = compile_time(
                 wanted, zone=language.zone, zones=language.zones, zone_names=language.zone_names
             )
         except TimeError as exc:
-            reading.add(
-                file.document,
-                [
-                    Fault((*path, *p.path), p.code, p.message, p.hint, at_key=p.code in _AT_KEY)
-                    for p in exc.problems
-                ],
+            file.tell(
+                Fault((*path, *p.path), p.code, p.message, p.hint, at_key=p.code in _AT_KEY)
+                for p in exc.problems
             )
+        else:
+            reading.written["times"][name] = wanted
 
 
 _AT_KEY = ("unknown-key", "two-keys")
 """What is wrong with a key of a time, and not with its value."""
 
 
-def _named(key: str, file: _File) -> Iterator[tuple[str, Any]]:
-    """The names that a file gives under *key*, and for what, with numbers as their digits.
+def _read_state(file: RuleFile, reading: _Reading) -> None:
+    for name, value in _named("state", "state", file, reading):
+        reading.state[name] = None
+        faults = list(topic_faults(value, ("state", name, "mqtt")))
+        file.tell(faults)
+        if value is not None and not faults:
+            reading.state[name] = state_of(value)
+            reading.written["state"][name] = value
+
+
+def _declare_scripts(file: RuleFile, reading: _Reading) -> None:
+    for name, _ in _named("scripts", "script", file, reading):
+        reading.scripts.declare(name, file, file.value["scripts"][name])
+
+
+def _named(key: str, kind: str, file: RuleFile, reading: _Reading) -> Iterator[tuple[str, Any]]:
+    """The names that a file is the first to give under *key*, and for what.
 
     None where something is wrong with it.
     """
-    value = file.document.value
-    named = value.get(key, {}) if isinstance(value, Mapping) else {}
+    named = file.value.get(key, {}) if isinstance(file.value, Mapping) else {}
     for name in named if isinstance(named, Mapping) else ():
-        usable = file.usable((key, name))
-        yield name, file.document.as_written(named[name], (key, name)) if usable else None
+        if _first(file, reading, kind, name, (key, name)):
+            yield name, named[name] if file.usable((key, name)) else None
 
 
-def _first(file: _File, reading: _Reading, kind: str, name: str, path: Path) -> bool:
+def _first(file: RuleFile, reading: _Reading, kind: str, name: str, path: Path) -> bool:
     """Whether *name* was not given before; a problem where it was."""
     at_key = kind != "id"
     where = str(file.document.key_place(path) if at_key else file.document.place(path))
@@ -232,59 +179,81 @@ def _first(file: _File, reading: _Reading, kind: str, name: str, path: Path) -> 
     if before == where:
         return True
     message = f"the {kind} '{name}' stands also at {before}"
-    reading.add(file.document, [Fault(path, f"duplicate-{kind}", message, at_key=at_key)])
+    file.tell([Fault(path, f"duplicate-{kind}", message, at_key=at_key)])
     return False
 
 
-def _read_rules(file: _File, reading: _Reading) -> None:
-    value = file.document.value
-    if not isinstance(value, Mapping):
-        return
-    reading.add(file.document, reading.language.late(value, (), "file"))
-    rules = value.get("rules", [])
+# --- Rules --------------------------------------------------------------------------------------
+
+
+def _read_rules(file: RuleFile, reading: _Reading) -> None:
+    rules = file.value.get("rules", []) if isinstance(file.value, Mapping) else []
     for place, rule in enumerate(rules if isinstance(rules, list) else []):
-        path: Path = ("rules", place)
         if isinstance(rule, Mapping):
-            _read_rule(rule, path, file, reading)
+            _read_rule(rule, ("rules", place), file, reading)
 
 
-def _read_rule(rule: Mapping[str, Any], path: Path, file: _File, reading: _Reading) -> None:
-    document = file.document
-    before = len(reading.problems)
+def _read_rule(rule: Mapping[str, Any], path: Path, file: RuleFile, reading: _Reading) -> None:
+    before = len(file.told.problems)
     rule_id = rule.get("id")
     if isinstance(rule_id, str):
         _first(file, reading, "id", rule_id, (*path, "id"))
-    reading.add(document, reading.language.late(rule, path, "rule"))
     reader = _reader(rule, path, file, reading)
-    condition = _read_asked(rule, path, reader, document)
-    reading.add(document, reader.faults)
-    file.strange.update(fault.path for fault in reader.faults if fault.code == "unknown-field")
-    program = _read_program(rule, path, file, reading, reader.payload)
-    if program is None or not file.usable(path) or len(reading.problems) > before:
+    condition = _read_asked(rule, path, reader, file.document)
+    per = reader.read_fields(rule.get("per", []), (*path, "per"), also=("call",))
+    file.tell(reader.faults)
+    program = _read_program(rule, path, file, reading, reader)
+    if program is None or not file.usable(path) or len(file.told.problems) > before:
         return
     assert isinstance(rule_id, str)
+    cooldown = rule.get("cooldown")
     reading.rules[rule_id] = Rule(
         id=rule_id,
-        where=document.place((*path, "id")),
-        triggers=reader.triggers,
+        where=file.document.place((*path, "id")),
+        triggers=tuple(reader.triggers or ()),
         condition=condition,
         program=program,
-        max_runs=MAX_RUNS,
+        digest=_digest_of_waiting(rule, reader),
+        per=per,
+        once_per_call="once_per" in rule,
+        cooldown_s=None if cooldown is None else duration_s(cooldown),
+        mode=program.mode,
+        max_runs=int(rule.get("max", MAX_RUNS)),
+        about_calls=_about_calls(rule, per, reader, program),
     )
     if rule.get("enabled") is False:
         reading.disabled.add(rule_id)
 
 
-def _reader(rule: Mapping[str, Any], path: Path, file: _File, reading: _Reading) -> Reader:
+def _reader(rule: Mapping[str, Any], path: Path, file: RuleFile, reading: _Reading) -> Reader:
     own = rule.get("variables", {}) if file.usable((*path, "variables")) else {}
-    return Reader(
+    reader = Reader(
         language=reading.language,
-        groups=reading.groups,
-        times=reading.times,
+        declared=reading.declared,
         rule=str(rule.get("id", "")),
         variables={**reading.language.variables, **own},
         usable=file.usable,
     )
+    reader.elsewhere = elsewhere(rule)
+    return reader
+
+
+def _about_calls(
+    rule: Mapping[str, Any], per: Sequence[str], reader: Reader, program: Program
+) -> bool:
+    """Whether it makes a difference to a rule which reports belong to one call."""
+    triggers = reader.triggers or ()
+    counts = any(trigger.count is not None and trigger.count.of == "calls" for trigger in triggers)
+    waits = any(trigger.for_s is not None for trigger in triggers) or ("call",) in program.waits
+    names = reader.used.names_calls or program.about_calls
+    return counts or waits or names or "once_per" in rule or "call" in per
+
+
+def _digest_of_waiting(rule: Mapping[str, Any], reader: Reader) -> str:
+    """What tells whether a reload changed a rule whose ``for`` waits; ``""`` without one."""
+    if all(trigger.for_s is None for trigger in reader.triggers or ()):
+        return ""
+    return digest_of([rule, reader.used.of(reader.declared)])
 
 
 def _read_asked(
@@ -300,20 +269,20 @@ def _read_asked(
 
 
 def _read_program(
-    rule: Mapping[str, Any], path: Path, file: _File, reading: _Reading, payload: Members | None
+    rule: Mapping[str, Any], path: Path, file: RuleFile, reading: _Reading, reader: Reader
 ) -> Program | None:
-    """The rule's program; None, and its problems reported, where it can't be."""
-    steps = rule.get("actions")
-    if not isinstance(steps, list) or not file.usable((*path, "variables")):
+    """The rule's program; None, and its problems told, where it can't be."""
+    if not file.usable((*path, "variables")):
         return None
-    # A step that the schema refuses hides nothing of what is wrong with the others.
-    usable = [place for place in range(len(steps)) if file.usable((*path, "actions", place))]
-    expires = rule.get("expires") if file.usable((*path, "expires")) else None
-    told = {**rule, "expires": expires or DEFAULT_EXPIRES}
-    source = source_of(told, usable, path, file.document, reading.language)
-    program, faults = compiled(source, reading.language, payload)
-    for fault in faults:
-        place = usable[int(fault.path[1])]
-        moved = replace(fault, path=(*path, "actions", place, *fault.path[2:]))
-        reading.add(file.document, [moved])
-    return program if len(usable) == len(steps) else None
+    source, faults = source_of(
+        rule, path, file=file, language=reading.language, scripts=reading.scripts
+    )
+    file.tell(faults)
+    around = Around(
+        declared=reading.declared,
+        triggers=reader.triggers,
+        usable=lambda inner: file.usable((*path, *inner)),
+    )
+    program, faults = compiled(source, reading.language, around)
+    file.tell(replace(fault, path=(*path, *fault.path)) for fault in faults)
+    return program

@@ -1,100 +1,62 @@
 """Step through a run: pure, so that what a run is doing can stand on disk as a value.
 
-A run owes the step at its position.  ``delivery`` fills in that step's templates,
-somebody tries it, and ``advance`` says what the outcome makes of the run.
+A run rests at its position: it owes an action there, or waits.  ``delivery`` fills in the
+templates of an action, somebody tries it, and ``settled`` says what the outcome makes of
+the run; ``woken`` does so when its time has come.  Between two rests ``walking`` goes on
+through the program.
 """
 
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from pbxrules.memory import TIMED, Draft, Whole
 from pbxrules.model import (
+    NOTHING,
     Delivery,
     Done,
-    Event,
     GiveUp,
     Moment,
     Outcome,
     Program,
     Run,
     Step,
-    Tried,
     TryAgain,
+    WaitFor,
 )
-from pbxrules.template import Instant, RenderError, RuleVars, Scope
-
-FULL = "the rule has {waiting} runs that wait already"
-
-
-def begin(
-    program: Program,
-    digest: str,
-    event_id: int,
-    run_id: int,
-    now: Moment,
-    *,
-    trigger: str,
-    waiting: int,
-    most: int,
-) -> Run:
-    """The run of *program* for an event that fits the trigger of the id *trigger*.
-
-    It has ended at once where *most* runs wait already.
-    """
-    run = Run(
-        id=run_id,
-        event_id=event_id,
-        rule=program.rule,
-        program=digest,
-        trigger=trigger,
-        position="actions/0",
-        verb=program.steps[0].verb,
-        due=now,
-        expires_s=program.steps[0].expires_s,
-        next_try=now,
-        attempt=0,
-        tried=(),
-    )
-    if waiting < most:
-        return run
-    return _settle(run, program, "dropped", FULL.format(waiting=waiting), now, ends=True)
+from pbxrules.template import RenderError, Scope
+from pbxrules.walking import finish, go_on, note, scope_of
 
 
 def step_of(run: Run, program: Program) -> Step:
-    """The step that *run* owes."""
-    return program.steps[_place(run)]
+    """The action that *run* owes."""
+    deed = program.nodes[run.position].deed
+    assert isinstance(deed, Step)
+    return deed
 
 
 def delivery(
-    run: Run,
-    program: Program,
-    event: Event,
+    whole: Whole,
     *,
+    names: Mapping[str, Any],
     secrets: Mapping[str, str],
     store_id: str,
     now: Moment,
 ) -> Delivery | GiveUp:
-    """The owed step with its templates filled in, as its next try; or why it can't be.
+    """The owed action with its templates filled in, as its next try; or why it can't be.
 
     Args:
+        whole: The run.
+        names: ``call``, ``state`` and what else templates may name.
         secrets: The values themselves only where the action is performed; for people,
             words that stand for them.
         store_id: Makes the delivery's id the only one of its kind.
         now: Of this try; also what ``now`` is in its templates.
     """
+    run, event, program = whole.run, whole.event, whole.program
     step = step_of(run, program)
-    scope = Scope(
-        fields=event.fields,
-        payload=event.payload,
-        vars=RuleVars(program.vars),  # marked when the program was made
-        secrets=secrets,
-        extras={
-            "rule": {"id": run.rule},
-            "trigger": {"id": run.trigger},
-            "now": Instant(now.wall_s, program.zone),
-        },
-    )
     try:
+        scope = scope_of(whole, step.vars, names, secrets, now)
         args = {name: _rendered(value, scope) for name, value in step.args.items()}
     except RenderError as exc:
         return GiveUp(reason=str(exc))
@@ -114,65 +76,86 @@ def _rendered(value: Any, scope: Scope) -> Any:
     return value.render(scope) if hasattr(value, "render") else value
 
 
+def _place(run: Run) -> str:
+    """The step, and the round of each ``repeat`` that it is in: other than at any other time."""
+    rounds = "".join(f".{path}.{number}" for path, number in sorted(run.counters.items()))
+    return (run.position + rounds).replace("/", ".")
+
+
 def expired(run: Run, now: Moment) -> bool:
-    """Whether the owed step is too late to be worth a try."""
+    """Whether the owed action is too late to be worth a try."""
     return run.expires_s is not None and now.since(run.due) >= run.expires_s
 
 
-def expire(run: Run, program: Program, now: Moment) -> Run:
-    """The run, with its owed step given up as *expired*."""
+def expire(draft: Draft, whole: Whole) -> None:
+    """Give up the owed action, or the place in the lane, as *expired*."""
+    run = whole.run
+    _give_back(draft, run)
     tries = f" after {_tries(run)}" if run.attempt else ", never tried"
-    reason = f"not done within {run.expires_s:g} s{tries}"
-    return _settle(run, program, "expired", reason, now)
+    _settle(draft, whole, "expired", f"not done within {run.expires_s:g} s{tries}")
 
 
 def abandon(run: Run, why: str, now: Moment) -> Run:
     """The run, ended because its program can no longer be understood."""
-    settled = Tried(
-        position=run.position, verb=run.verb, state="failed", reason=why, attempts=run.attempt
-    )
-    return replace(run, position="", due=now, tried=(*run.tried, settled))
+    return replace(note(run, run.verb, "failed", why), position="", due=now)
 
 
-def at_step(run: Run, program: Program, place: int) -> Run:
-    """The run as if it owed the step at *place*."""
-    return replace(run, position=f"actions/{place}", verb=program.steps[place].verb, attempt=0)
+def resumed(whole: Whole) -> Whole:
+    """A run as it is after a crash: an action that it owed may have been tried.
+
+    So its ``finally`` is owed, even if that action should expire now.
+    """
+    run = whole.run
+    owes = run.verb not in TIMED or run.verb == "join"
+    if run.outcome or run.begun or not owes:
+        return whole
+    return Whole(run.changed(begun=True), whole.event, whole.program)
 
 
 def tried_once(run: Run) -> Run:
-    """The run, with a try of its owed step begun."""
-    return replace(run, attempt=run.attempt + 1)
+    """The run, with a try of its owed action begun: from here on its ``finally`` is owed."""
+    return run.changed(attempt=run.attempt + 1, begun=True)
 
 
-def advance(run: Run, program: Program, outcome: Outcome, now: Moment, *, jitter: float) -> Run:
-    """What *outcome* of the try that was begun makes of *run*.
+def settled(draft: Draft, whole: Whole, outcome: Outcome, *, jitter: float) -> None:
+    """Take into *draft* what *outcome* of the try that was begun makes of a run.
 
     Args:
+        draft: Memory, at this moment.
+        whole: The run that was tried.
+        outcome: What its performer says.
         jitter: 0..1, random: so that many retries do not come at one moment.
     """
     match outcome:
         case Done():
-            return _settle(run, program, "done", outcome.detail, now)
+            _settle(draft, whole, "done", outcome.detail, outcome.result)
         case GiveUp():
-            return _settle(run, program, "failed", outcome.reason, now)
+            _settle(draft, whole, "failed", outcome.reason, outcome.result)
         case TryAgain():
-            return _again(run, program, outcome, now, jitter)
+            _again(draft, whole, outcome, jitter)
 
 
-def _again(run: Run, program: Program, outcome: TryAgain, now: Moment, jitter: float) -> Run:
+def _again(draft: Draft, whole: Whole, outcome: TryAgain, jitter: float) -> None:
+    run, now = whole.run, draft.now
     if outcome.at_once:
-        return replace(run, next_try=now)
-    step = step_of(run, program)
+        draft.put(Whole(run.changed(next_try=now), whole.event, whole.program))
+        return
+    step = step_of(run, whole.program)
     retry = step.retry
-    if retry.attempts is not None and run.attempt >= retry.attempts:
+    attempts = retry.attempts
+    if run.outcome and whole.program.mode == "restart" and draft.queues(run.rule, run.lane):
+        attempts = 1  # the newest match waits for it
+    if attempts is not None and run.attempt >= attempts:
         tries = f" ({_tries(run)})" if run.attempt > 1 else ""
-        return _settle(run, program, "failed", outcome.reason + tries, now)
+        _settle(draft, whole, "failed", outcome.reason + tries, outcome.result)
+        return
     doubled = retry.delay_s * 2 ** min(run.attempt - 1, 30)
     delay_s = min(doubled, retry.max_delay_s) * (0.5 + 0.5 * jitter)
     if run.expires_s is not None and now.since(run.due) + delay_s >= run.expires_s:
         reason = f"{outcome.reason} ({_tries(run)}, no time left)"
-        return _settle(run, program, "expired", reason, now)
-    return replace(run, next_try=now.after(delay_s))
+        _settle(draft, whole, "expired", reason, outcome.result)
+        return
+    draft.put(Whole(run.changed(next_try=now.after(delay_s)), whole.event, whole.program))
 
 
 def _tries(run: Run) -> str:
@@ -180,27 +163,83 @@ def _tries(run: Run) -> str:
 
 
 def _settle(
-    run: Run, program: Program, state: str, reason: str, now: Moment, *, ends: bool = False
-) -> Run:
-    """The run with its owed step settled, and the next one owed, if there is one."""
-    step = step_of(run, program)
-    settled = Tried(
-        position=run.position, verb=run.verb, state=state, reason=reason, attempts=run.attempt
-    )
-    following = _place(run) + 1
-    goes_on = not ends and (state == "done" or step.continue_on_error)
-    more = goes_on and following < len(program.steps)
-    return replace(
-        run,
-        position=f"actions/{following}" if more else "",
-        verb=program.steps[following].verb if more else run.verb,
-        due=now,
-        expires_s=program.steps[following].expires_s if more else None,
-        next_try=now,
-        attempt=0,
-        tried=(*run.tried, settled),
-    )
+    draft: Draft, whole: Whole, state: str, reason: str, result: Mapping[str, Any] = NOTHING
+) -> None:
+    """Settle the owed action, and go on with what follows it."""
+    run = note(whole.run, whole.run.verb, state, reason)
+    node = whole.program.nodes.get(run.position)
+    step = node.deed if node is not None and isinstance(node.deed, Step) else None
+    if step is not None and step.register:
+        run = run.changed(results={**run.results, step.register: result})
+    whole = Whole(run, whole.event, whole.program)
+    goes_on = step is not None and (state == "done" or step.continue_on_error)
+    if run.parent or not (goes_on or run.outcome):
+        finish(draft, whole, state)
+    else:
+        go_on(draft, whole)
 
 
-def _place(run: Run) -> int:
-    return int(run.position.removeprefix("actions/"))
+# --- time ------------------------------------------------------------------------------------
+
+
+def woken(draft: Draft, whole: Whole) -> None:
+    """Go on with a run whose ``delay``, ``wait_for`` or place in a lane has come to its end."""
+    run = whole.run
+    match run.verb:
+        case "delay":
+            go_on(draft, whole)
+        case "wait_for":
+            _timed_out(draft, whole)
+        case "lane":
+            expire(draft, whole)
+
+
+def _timed_out(draft: Draft, whole: Whole) -> None:
+    run = whole.run
+    deed = whole.program.nodes[run.position].deed
+    assert isinstance(deed, WaitFor)
+    if deed.register:
+        results = {**run.results, deed.register: {"timed_out": True}}
+        whole = Whole(run.changed(results=results), whole.event, whole.program)
+    if deed.stops:
+        finish(draft, whole, "stopped")
+    else:
+        go_on(draft, whole)
+
+
+# --- cut short -------------------------------------------------------------------------------
+
+
+NEWER = "a newer match took its place"
+
+
+def restart(draft: Draft, whole: Whole) -> None:
+    """Cut a run short for a newer match: its ``finally`` is tried once, and then it ends."""
+    run = whole.run
+    for branch in draft.branches(run.id):
+        end(draft, branch, NEWER)
+    if run.outcome:
+        if run.attempt and not draft.now.reached(run.next_try):  # it had its one try
+            _settle(draft, whole, "failed", NEWER)
+        return
+    if run.verb not in TIMED:
+        run = note(run, run.verb, "dropped", NEWER)
+    finish(draft, Whole(run, whole.event, whole.program), "restarted")
+
+
+def end(draft: Draft, run_id: int, why: str) -> None:
+    """End a run that has nothing more to do, with the reason."""
+    whole = draft.whole(run_id)
+    if whole is not None:
+        _give_back(draft, whole.run)
+        run = note(whole.run, whole.run.verb, "dropped", why)
+        ended = run.changed(position="", due=draft.now, next_try=draft.now, inbox=())
+        draft.put(Whole(ended, whole.event, whole.program))
+
+
+def _give_back(draft: Draft, run: Run) -> None:
+    """Give back what a run has spent that ends in its lane, before it began."""
+    if run.verb == "lane":
+        for kind, name in (("once", run.call), ("cooldown", run.lane)):
+            if draft.value(kind, run.rule, name) == run.id:
+                draft.forget(kind, run.rule, name)

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from pbxrules.language import NOT_YET, bundle
+from pbxrules.language import bundle
 from pbxrules.pbx.openvox import ACTIONS, FIELDS
 
 SCHEMAS = Path(__file__).parent.parent / "schemas"
@@ -28,8 +28,8 @@ def bundled() -> str:
     """The text of ``rules.schema.json``."""
     files = dict(documents(PARTS))
     base = files.pop(BASE)
-    actions, conditions = (dict(documents(PARTS / kind)) for kind in ("actions", "conditions"))
-    whole = bundle(base, actions, conditions, files)
+    parts = {kind: dict(documents(PARTS / kind)) for kind in ("actions", "steps", "conditions")}
+    whole = bundle(base, **parts, files=files)
     tell_editors(whole)
     return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
 
@@ -45,8 +45,10 @@ def tell_editors(whole: dict[str, Any]) -> None:
     """Add to the schema *whole* what only editors make use of; it allows what it did before."""
     defs = whole["$defs"]
     _describe_fields(defs)
-    _refuse_early_keys(whole)
     for part in _maps(whole):
+        if any(map(_is_snippet, part.get("examples", []))):
+            _stand_alone(part, defs)
+    for part in defs.values():
         _stand_alone(part, defs)
     for part in _maps(whole):
         if part.get("additionalProperties") == {"$ref": "#/$defs/test"}:
@@ -83,21 +85,13 @@ def _sentence(path: Path) -> str:
     return re.split("[.;] ", description)[0] + "."
 
 
-def _refuse_early_keys(whole: dict[str, Any]) -> None:
-    """Have what is not there yet underlined, and not offered."""
-    for kind, keys in NOT_YET.items():
-        place = whole if kind == "file" else whole["$defs"][kind]
-        for key in keys:
-            place["properties"][key]["deprecationMessage"] = f"'{key}' is not in this release yet."
-
-
 def _stand_alone(part: dict[str, Any], defs: dict[str, Any]) -> None:
-    """Put into *part* what it refers to, if it will have snippets.
+    """Put into *part* what it refers to.
 
     yaml-language-server makes an ``allOf`` of a ``$ref`` and snippets beside it, and then shows
-    the description of what is referred to.
+    the description of what is referred to; as it does of a ``$ref`` that leads to another.
     """
-    if "$ref" in part and any(map(_is_snippet, part.get("examples", []))):
+    if "$ref" in part:
         there = copy.deepcopy(defs[part.pop("$ref").removeprefix("#/$defs/")])
         part |= there | part
 

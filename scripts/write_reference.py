@@ -11,9 +11,9 @@ from typing import Any
 from pbxrules import config
 from pbxrules.codes import SECTIONS
 from pbxrules.hints import example
-from pbxrules.language import LATER_NAMES, NOT_YET, bundle, verbs
+from pbxrules.language import bundle, controls, verbs
 from pbxrules.pbx.tables import ACTIONS, FIELDS, SOURCES, WAY_FIELDS, WAYS
-from pbxrules.template import FILTERS, INSTANT, TESTS, Context
+from pbxrules.template import CALL, FILTERS, INSTANT, TESTS, Context
 from pbxrules.template.names import NAMED
 
 ROOT = Path(__file__).parent.parent
@@ -38,7 +38,8 @@ def rules_schema() -> dict[str, Any]:
     parts = SCHEMAS / "parts"
     files = documents(parts)
     base = files.pop("rules")
-    return bundle(base, documents(parts / "actions"), documents(parts / "conditions"), files)
+    kinds = {kind: documents(parts / kind) for kind in ("actions", "steps", "conditions")}
+    return bundle(base, **kinds, files=files)
 
 
 # --- Markdown ------------------------------------------------------------------------------
@@ -80,8 +81,8 @@ class Keys:
         name = part.get("$ref", "").removeprefix("#/$defs/")
         return {**self.document["$defs"].get(name, {}), **part} if name else dict(part)
 
-    def table(self, part: Part, late: Iterable[str] = ()) -> str:
-        """The keys of *part*, but for those that are *late*."""
+    def table(self, part: Part, but: Iterable[str] = ()) -> str:
+        """The keys of *part*, *but* for some."""
         required = part.get("required", ())
         rows = [
             (
@@ -90,7 +91,7 @@ class Keys:
                 self.described(self.resolved(inner)),
             )
             for key, inner in part["properties"].items()
-            if key not in late
+            if key not in but
         ]
         return table(("key", "takes", "what it is"), rows)
 
@@ -119,16 +120,18 @@ class Keys:
 
 def _rule_file(keys: Keys) -> Iterator[str]:
     yield "## A rule file\n"
-    yield keys.table(keys.document, NOT_YET["file"])
+    yield keys.table(keys.document)
     yield "## A rule\n"
-    yield keys.table(keys.document["$defs"]["rule"], NOT_YET["rule"])
+    yield keys.table(keys.document["$defs"]["rule"])
 
 
 def _triggers(keys: Keys) -> Iterator[str]:
     parts = keys.document["$defs"]
     yield "## Triggers\n"
     yield f"{parts['triggers']['description']} Beside field tests may stand:\n"
-    yield keys.table(parts["trigger"], NOT_YET["trigger"])
+    yield keys.table(parts["trigger"])
+    yield "`count` is a map:\n"
+    yield keys.table(parts["trigger"]["properties"]["count"])
     yield "## Field tests\n"
     yield (
         "`FIELD: test`. "
@@ -138,7 +141,6 @@ def _triggers(keys: Keys) -> Iterator[str]:
     rows = [
         (code(name), _operators_example(keys.resolved(part)), part["description"])
         for name, part in parts["operators"]["properties"].items()
-        if name not in NOT_YET.get("operator", ())
     ]
     yield table(("operator", "such as", "holds if"), rows)
 
@@ -153,7 +155,7 @@ def _conditions(keys: Keys) -> Iterator[str]:
     parts = keys.document["$defs"]
     yield "## Conditions\n"
     yield f"{parts['conditions']['description']} {parts['condition']['description']}\n"
-    yield keys.table(parts["condition"], NOT_YET["condition"])
+    yield keys.table(parts["condition"])
     yield "## Times\n"
     yield f"{keys.document['properties']['times']['description']} {parts['time']['description']}\n"
     yield keys.table(parts["time"])
@@ -220,8 +222,9 @@ def _actions(keys: Keys) -> Iterator[str]:
     known = verbs(keys.document)
     yield "## Actions\n"
     yield "One verb to an action. Beside it may stand:\n"
-    beside = {key for verb in known.values() for key in verb.beside}
-    yield keys.table(parts["step"], {*NOT_YET["step"], *known, *beside})
+    steering = controls(keys.document)
+    beside = {key for name in (*known, *steering) for key in parts[name].get("x-beside", ())}
+    yield keys.table(parts["step"], {*known, *steering, *beside, "else"})
     retry = parts["step"]["properties"]["retry"]
     yield "`retry` is a map:\n"
     yield keys.table(retry)
@@ -235,7 +238,53 @@ def _actions(keys: Keys) -> Iterator[str]:
         if "x-beside" in part:
             yield f"Beside `{name}` may stand:\n"
             yield keys.table({"properties": part["x-beside"]})
+        if "x-result" in part:
+            yield _result(part)
         yield _tried(verb.retry) + " " + _contexts(verb.templates)
+
+
+def _result(part: Part) -> str:
+    """What ``register`` keeps."""
+    told = "; ".join(f"`{name}`: {what}" for name, what in part["x-result"].items())
+    return f"`register` keeps {told}.\n"
+
+
+def _steering(keys: Keys) -> Iterator[str]:
+    parts = keys.document["$defs"]
+    yield "## What steers\n"
+    yield (
+        "In the place of a verb an action may have one of these words. What the lists in them hold"
+        " are actions again.\n"
+    )
+    beside = parts["step"]["properties"]
+    for name in controls(keys.document):
+        part = keys.resolved(parts[name])
+        yield f"### {name}\n"
+        yield f"{part['description']}\n"
+        yield "".join(f"    - {name}: {example(one)}\n" for one in part["examples"])
+        if "x-beside" not in parts[name] and "properties" in part:
+            yield keys.table(part)
+        if "properties" in part.get("items", {}):
+            yield "Of each entry:\n"
+            yield keys.table(part["items"])
+        shared = {key: beside[key] for key in part["x-shared"]}
+        if own := {**part.get("x-beside", {}), **shared}:
+            yield f"Beside `{name}` may stand:\n"
+            yield keys.table({"properties": own})
+        if "x-result" in part:
+            yield _result(part)
+
+
+def _state(keys: Keys) -> Iterator[str]:
+    parts = keys.document["properties"]
+    yield "## State\n"
+    yield f"{parts['state']['description']}\n"
+    yield f"    state: {example(parts['state']['examples'][0])}\n"
+    first = keys.document["$defs"]["first_value"]
+    yield keys.table({"properties": first["properties"]})
+    yield "## Scripts\n"
+    yield f"{parts['scripts']['description']}\n"
+    yield f"    scripts: {example(parts['scripts']['examples'][0])}\n"
 
 
 def _tried(retry: Mapping[str, Any]) -> str:
@@ -263,6 +312,10 @@ def _templates(_: Keys) -> Iterator[str]:
     rows = [(code(name), what, code(sample)) for name, (what, sample) in NAMED.items()]
     yield "Every [field](#fields) by its name, and:\n"
     yield table(("name", "what it is", "such as"), rows)
+    yield "Of `call`:\n"
+    yield table(
+        ("member", "what it is"), [(code(f"call.{name}"), what) for name, what in CALL.items()]
+    )
     yield "Of `now`:\n"
     rows = [(code(f"now.{n}"), m.doc, code(str(m.example))) for n, m in INSTANT.items()]
     yield table(("member", "what it is", "such as"), rows)
@@ -292,16 +345,6 @@ _CONTEXTS = [
 ]
 
 
-def _later(_: Keys) -> Iterator[str]:
-    yield "## Not in this release yet\n"
-    yield "Known, checked for their place, and refused with [`not-yet`](problems.md#not-yet):\n"
-    names = {"file": "rule file", "step": "action"}
-    rows = [(names.get(kind, kind), listed(sorted(keys))) for kind, keys in NOT_YET.items() if keys]
-    if LATER_NAMES:
-        rows.append(("template", listed(sorted(LATER_NAMES))))
-    yield table(("in a", "keys"), rows)
-
-
 def _configuration(_: Keys) -> Iterator[str]:
     document = json.loads((SCHEMAS / "config.schema.json").read_text("utf-8"))
     keys = Keys(document)
@@ -322,7 +365,7 @@ def _configuration(_: Keys) -> Iterator[str]:
 
 
 CHAPTERS: Sequence[Callable[[Keys], Iterator[str]]] = (
-    _rule_file, _triggers, _events, _fields, _conditions, _actions, _templates, _later,
+    _rule_file, _triggers, _events, _fields, _conditions, _actions, _steering, _state, _templates,
     _configuration,
 )  # fmt: skip
 

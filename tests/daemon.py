@@ -11,6 +11,7 @@ import json
 import logging
 import socket
 import struct
+import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,18 @@ from pbxrules.dispatcher import Dispatcher
 from pbxrules.errors import StoreError
 from pbxrules.intake import Intake
 from pbxrules.language import Language
-from pbxrules.model import Delivery, Done, Moment, Outcome, Program, Run
+from pbxrules.model import (
+    Changes,
+    Delivery,
+    Done,
+    Kept,
+    KeptKey,
+    Moment,
+    Outcome,
+    Program,
+    Run,
+)
+from pbxrules.recall import recall
 from pbxrules.showing import event_json
 from pbxrules.store import (
     Accepted,
@@ -77,6 +89,17 @@ class HandClock(Clock):
         self.moment = Moment(boot=f"boot {self._boots}", uptime_s=5.0, wall_s=wall_s)
 
 
+class RunningClock(HandClock):
+    """A clock that goes on by itself, as what waits for a time needs it; by hand it may jump."""
+
+    def __init__(self, start: Moment = NOON) -> None:
+        super().__init__(start)
+        self._began_s = time.monotonic()
+
+    def now(self) -> Moment:
+        return self.moment.after(time.monotonic() - self._began_s)
+
+
 class Recorder:
     """Performs every action by writing it down."""
 
@@ -108,6 +131,7 @@ class MemoryStore:
         self.accepted: dict[int, Accepted] = {}
         self.refused: list[Refused] = []
         self.runs: dict[int, Run] = {}
+        self.kept: dict[KeptKey, Kept] = {}
         self.last_seen: dict[int, Moment] = {}
         self.arrived = asyncio.Event()
         """Something waits for a commit."""
@@ -168,13 +192,22 @@ class MemoryStore:
             case Accepted():
                 self.accepted[change.id] = change
                 self.last_seen[change.id] = change.received
-                self.runs |= {run.id: run for run in change.runs}
+                self._apply(change.changes)
             case SeenAgain():
                 self.last_seen[change.event_id] = change.at
             case Refused():
                 self.refused.append(change)
             case Advanced():
-                self.runs[change.run.id] = change.run
+                self._apply(change.changes)
+
+    def _apply(self, changes: Changes) -> None:
+        self.runs |= {run.id: run for run in changes.runs}
+        for key in changes.forgotten:
+            self.kept.pop(key, None)
+        self.kept |= {kept.key: kept for kept in changes.kept}
+
+    def memory(self) -> list[Kept]:
+        return list(self.kept.values())
 
     def seen(self, *, now: Moment) -> list[SeenEvent]:
         lasts = {event.subject: event.id for event in self.accepted.values()}
@@ -201,6 +234,10 @@ class MemoryStore:
             OpenRun(
                 id=run.id,
                 rule=run.rule,
+                program=run.program,
+                lane=run.lane,
+                call=run.call,
+                parent=run.parent,
                 verb=run.verb,
                 due=run.due,
                 expires_s=run.expires_s,
@@ -215,7 +252,9 @@ class MemoryStore:
         for run in (self.runs[run_id] for run_id in run_ids):
             accepted = self.accepted[run.event_id]
             source = dict(accepted.programs)[run.program]
-            found.append(LoadedRun(run=run, event=accepted.event, source=source))
+            found.append(
+                LoadedRun(run=run, event=accepted.event, call=accepted.call, source=source)
+            )
         return found
 
     def close(self) -> None:
@@ -357,17 +396,20 @@ class Daemon:
             call=loop.call_soon_threadsafe,
             soon=loop.call_soon,
         )
+        memory, owed = recall(self.store, snapshot.program_of)
         self.dispatcher = Dispatcher(
             self.store,
             dict.fromkeys(("mqtt", "shell", "http", "log"), self.recorder),
+            memory,
             now=self.clock.now,
+            ruleset=lambda: self.intake.snapshot.ruleset,
             program_of=self._program_of,
             secrets=dict,
         )
-        self.intake = Intake(snapshot, self.store, self.dispatcher, self.clock)
+        self.intake = Intake(snapshot, self.store, self.dispatcher, memory, self.clock)
         self.server = ReportServer(self.intake, **self._timeouts)
         (self.address,) = self.server.listen([("127.0.0.1", 0)])
-        self.dispatcher.start(self.store.open_runs())
+        self.dispatcher.start(owed)
         self._listener = _Complaints(self.complaints)
         logging.getLogger().addHandler(self._listener)
         return self

@@ -4,7 +4,7 @@ import fnmatch
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hypothesis import strategies as st
@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from pbxrules import index
 from pbxrules.conditions.fields import CASED, field_test
 from pbxrules.errors import Location
-from pbxrules.model import Event, FieldValue, Program, Rule, Trigger
+from pbxrules.model import Event, FieldValue, Rule, Trigger
 from pbxrules.rules import RuleSet
+from tests.rulefiles import program, rule
 
+PROGRAM = program(rule())
 GROUPS = {"a": ["1", "2"], "b": ["2", "3", "4"], "empty": []}
 
 # Few values, so that tests and events meet.
@@ -95,7 +97,7 @@ def ruleset(written: list[list[Written]]) -> RuleSet:
                 )
                 for number, trigger in enumerate(triggers, 1)
             ),
-            program=Program(rule=str(place), steps=(), vars={}, source={}),
+            program=replace(PROGRAM, rule=str(place)),
             max_runs=1,
         )
         for place, triggers in enumerate(written)

@@ -1,17 +1,37 @@
 """A store in a test: a loop for it to call back, and changes to put."""
 
 import contextlib
+import itertools
 import queue
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from pbxrules import model
 from pbxrules.errors import StoreError, ValueProblem
-from pbxrules.model import Event, Miss, Moment, Run, Tried, Verdict
+from pbxrules.model import (
+    RUNS_PER_EVENT,
+    Changes,
+    Event,
+    KeptKey,
+    Miss,
+    Moment,
+    Run,
+    Tried,
+    Verdict,
+)
 from pbxrules.pbx.openvox import as_sent
-from pbxrules.store import RUNS_PER_EVENT, Accepted, Change, LoadedRun, Refused, Store
+from pbxrules.store import (
+    Accepted,
+    Advanced,
+    Change,
+    LoadedRun,
+    Refused,
+    SeenAgain,
+    Store,
+)
 from pbxrules.store.pruning import Keep
 from pbxrules.store.sqlite import SqliteStore
 
@@ -104,7 +124,15 @@ def run(event_id: int, place: int = 1, *, at: Moment = NOW, **changes: Any) -> R
     return replace(owed, **changes)
 
 
-def accepted(number: int, *runs: Run, size: int = 0, at: Moment = NOW, **changes: Any) -> Accepted:
+def accepted(
+    number: int,
+    *runs: Run,
+    kept: tuple[model.Kept, ...] = (),
+    forgotten: tuple[KeptKey, ...] = (),
+    size: int = 0,
+    at: Moment = NOW,
+    **changes: Any,
+) -> Accepted:
     sent = body(number, size)
     fields: Any = {
         "event": "ring", "action": "RING", "received_at": "2026-11-18T12:26:40.000+00:00",
@@ -113,6 +141,7 @@ def accepted(number: int, *runs: Run, size: int = 0, at: Moment = NOW, **changes
     made = Accepted(
         id=number,
         event=Event(fields=fields, payload=as_sent(sent)),
+        call=f"call-{number}",
         body=sent,
         digest=b"%016d" % number,
         subject=None,
@@ -122,10 +151,21 @@ def accepted(number: int, *runs: Run, size: int = 0, at: Moment = NOW, **changes
             *(Verdict(rule=one.rule, matched=True) for one in runs),
             Verdict(rule="other", matched=False, because=MISSED),
         ),
-        runs=runs,
+        changes=Changes(runs=runs, kept=kept, forgotten=forgotten),
         programs=(("digest", SOURCE),) if runs else (),
     )
     return replace(made, **changes)
+
+
+def advanced(
+    *runs: Run, kept: tuple[model.Kept, ...] = (), forgotten: tuple[KeptKey, ...] = ()
+) -> Advanced:
+    return Advanced(changes=Changes(runs=runs, kept=kept, forgotten=forgotten))
+
+
+def value(name: str, value: Any, until: Moment | None = None, **key: str) -> model.Kept:
+    found_by = {"kind": "state", "rule": "", "name": name} | key
+    return model.Kept(**found_by, value=value, until=until)
 
 
 def refused(number: int, *, at: Moment = NOW) -> Refused:
@@ -146,6 +186,62 @@ def ended(owed: Run, at: Moment = NOW) -> Run:
 
 def tried_again(owed: Run, at: Moment) -> Run:
     return replace(owed, attempt=owed.attempt + 1, next_try=at)
+
+
+def as_dict(kept: Iterable[model.Kept]) -> dict[KeptKey, model.Kept]:
+    """What is remembered, each once."""
+    listed = list(kept)
+    found = {one.key: one for one in listed}
+    assert len(found) == len(listed)
+    return found
+
+
+class Books:
+    """What a store holds, in plain dicts: each change takes effect as it comes."""
+
+    def __init__(self) -> None:
+        self.events: dict[int, tuple[Accepted, Moment]] = {}
+        """Each with when it was last seen."""
+        self.runs: dict[int, Run] = {}
+        self.memory: dict[KeptKey, model.Kept] = {}
+
+    def apply(self, change: Change) -> None:
+        match change:
+            case Accepted():
+                self.events[change.id] = (change, change.received)
+                self._apply(change.changes)
+            case Advanced():
+                self._apply(change.changes)
+            case SeenAgain():
+                self.events[change.event_id] = (self.events[change.event_id][0], change.at)
+
+    def _apply(self, changes: Changes) -> None:
+        for run in changes.runs:
+            self.runs[run.id] = run
+        for key in changes.forgotten:
+            self.memory.pop(key, None)
+        for kept in changes.kept:
+            self.memory[kept.key] = kept
+
+    def owed(self) -> list[Run]:
+        return sorted((run for run in self.runs.values() if not run.ended), key=lambda r: r.id)
+
+
+def busy_daemon() -> Iterator[Change]:
+    """Changes without end, each of which changes what is on disk."""
+    for number in itertools.count(1):
+        acting, waiting = run(number, 1), run(number, 2, verb="for", lane=f'["{number}"]')
+        moved = [replace(run(number - 1, 2), begun=True, mark=number)] if number > 1 else []
+        yield accepted(
+            number,
+            acting,
+            waiting,
+            *moved,
+            kept=(value("x", number), value(str(number), [number], NOW.after(60), kind="count")),
+            forgotten=(("count", "", str(number - 3)),),
+        )
+        yield advanced(ended(acting))
+        yield advanced(*(ended(one) for one in moved), kept=(value("y", {"n": number}),))
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pbxrules.errors import ReportError, ValueProblem
-from pbxrules.pbx.body import MAX_DEPTH, Repeated, parse
+from pbxrules.pbx.body import MAX_DEPTH, Repeated, json_value, parse
 from pbxrules.shipped import folder
 
 SAMPLES = sorted(folder("openvox").glob("*.http"))
@@ -327,3 +327,13 @@ def test_what_json_writes_is_read_or_has_a_reason(value: dict[str, Any], ascii_o
 @given(st.dictionaries(st.text(), JSON_VALUES.filter(is_strict), max_size=5))
 def test_a_strict_value_is_read_as_it_was_written(value: dict[str, Any]) -> None:
     assert parse(json.dumps(value).encode()) == value
+
+
+@given(JSON_VALUES.filter(is_strict))
+def test_any_strict_value_of_an_answer_is_read_as_it_was_written(value: Any) -> None:
+    assert json_value(json.dumps(value)) == value
+
+
+@given(st.lists(PIECES, max_size=30).map(b"".join))
+def test_any_pieces_of_an_answer_are_a_strict_value_or_none(body: bytes) -> None:
+    assert is_strict(json_value(body.decode(errors="replace")))

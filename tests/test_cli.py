@@ -23,12 +23,12 @@ from pbxrules.cli import KINDS, main
 from pbxrules.control import ControlServer
 from pbxrules.pbx.body import parse
 from pbxrules.pbx.compose import encode
-from pbxrules.store import Advanced, SeenAgain
+from pbxrules.store import SeenAgain
 from tests.processes import PBXRULES, Child, free_port, wait_until
 from tests.reports import event_of
 from tests.rulefiles import rule
 from tests.sockets import recording
-from tests.stores import NOW, accepted, ended, refused, run, store_in, tried_again
+from tests.stores import NOW, accepted, advanced, ended, refused, run, store_in, tried_again
 
 
 @pytest.fixture(autouse=True)
@@ -474,9 +474,9 @@ def state(tmp_path: Path) -> Path:
             accepted(2),
             accepted(3, run(3)),
             SeenAgain(event_id=2, at=NOW),
-            Advanced(run=ended(one)),
-            Advanced(run=ended(two)),
-            Advanced(run=tried_again(tried_again(run(3), NOW), NOW)),
+            advanced(ended(one)),
+            advanced(ended(two)),
+            advanced(tried_again(tried_again(run(3), NOW), NOW)),
             refused(1),
             refused(1),
             refused(2),
@@ -500,7 +500,7 @@ def test_events_shows_what_came_what_fired_and_what_became_of_it(state: Path) ->
         miss,
         f"     3 {came}",
         miss,
-        "       → rule-1 log owed  (2 tries)",
+        "       → rule-1 log owed next try at 2026-11-18T11:06:40.000+00:00 (2 tries)",
     ]
 
 
@@ -523,7 +523,7 @@ def test_events_as_json_has_one_object_a_line_with_these_keys_and_no_others(stat
     assert third["actions"] == [
         {
             "rule": "rule-1", "run": "3.1", "position": "actions/0", "action": "log",
-            "state": "owed", "reason": "", "attempts": 2,
+            "state": "owed", "reason": "next try at 2026-11-18T11:06:40.000+00:00", "attempts": 2,
         }
     ]  # fmt: skip
 
@@ -607,7 +607,7 @@ def following(folder: Path, log: Path, *args: str) -> Iterator[Callable[[int], l
 
 def test_follow_goes_on_with_what_comes(state: Path, tmp_path: Path) -> None:
     with store_in(state) as kept, following(state, tmp_path / "log", "-n", "2") as lines:
-        kept.write(Advanced(run=ended(run(3))))
+        kept.write(advanced(ended(run(3))))
         assert [line["id"] for line in lines(2)] == [2, 3]
         kept.write(accepted(4), accepted(5, ended(run(5))))
         assert [line["id"] for line in lines(4)] == [2, 3, 4, 5]
@@ -629,11 +629,11 @@ def test_follow_from_now_on_shows_nothing_of_before(state: Path, tmp_path: Path)
 
 def test_follow_shows_an_event_with_what_became_of_its_actions(state: Path, tmp_path: Path) -> None:
     with store_in(state) as kept:
-        kept.write(Advanced(run=ended(run(3))))
+        kept.write(advanced(ended(run(3))))
         with following(state, tmp_path / "log") as lines:
             lines(3)
             kept.write(accepted(4, run(4)))
-            kept.write(Advanced(run=ended(run(4))), accepted(5))
+            kept.write(advanced(ended(run(4))), accepted(5))
             assert [action["state"] for action in lines(5)[3]["actions"]] == ["done"]
 
 

@@ -1,7 +1,7 @@
 """Conditions: which hold of which event at which moment, and what is said where they do not."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from pbxrules.conditions.leaves import Leaf
 from pbxrules.conditions.logic import MOST, And, Not, Or
 from pbxrules.conditions.reading import kinds
-from pbxrules.engine import decide, words
+from pbxrules.misses import words
 from pbxrules.model import Condition, Event, Facts, Miss
 from pbxrules.template import RenderError
-from tests.rulefiles import LANGUAGE, NOON_S, event, rule, ruleset
+from tests.rulefiles import LANGUAGE, NOON_S, event, fired, rule, ruleset
 
 FILE = """
 groups: {family: ["+4930", "0171"]}
@@ -24,9 +24,17 @@ times:
   night: {after: 22:30, before: 07:00}
   weekend: {weekdays: sat..sun}
   tokyo: {after: 22:00, before: 06:00, timezone: Asia/Tokyo}
+state: {armed: {mqtt: home/armed}, door: {mqtt: home/door}, missed: 0, open: false, last: []}
 """
 TRIGGERS = "[{event: ring, id: door}, {event: alert}, {event: cdr}]"
 ZONE = ZoneInfo("Europe/Berlin")
+
+
+NAMES = {
+    "state": {"armed": "true", "door": None, "missed": 3, "open": False, "last": ["0171", "9"]},
+    "call": {"id": "c1", "answered": False, "caller": "+4930"},
+}
+"""What the rules remember, and what is known of the call."""
 
 
 def condition(written: str) -> Condition:
@@ -47,7 +55,7 @@ def facts(moment: str = "14:05", trigger: str = "door", **fields: Any) -> Facts:
     told = {"caller": "+4930", "callee": "101", "extensions": ("101", "102"), **fields}
     kept = {name: value for name, value in told.items() if value is not None}
     seen = Event(fields=event(**kept).fields, payload={"action": "RING", "n": 3})
-    return Facts(event=seen, wall_s=at(moment), trigger=trigger)
+    return Facts(event=seen, wall_s=at(moment), trigger=trigger, names=NAMES)
 
 
 HOLDS = [
@@ -66,6 +74,16 @@ HOLDS = [
     ("{time: tokyo}", {"moment": "14:05"}, "a time of another zone"),
     ("{time: night, caller: +4930}", {"moment": "23:00"}, "a time beside a field"),
     ("{not: {time: night}}", {}, "not that time"),
+    ("{state: {armed: 'true'}}", {}, "a state"),
+    ("{state: {missed: 3, open: 'false'}}", {}, "states of other types, as text"),
+    ("{state: {missed: {above: 2, below: 4}}}", {}, "a state by operators"),
+    ("{state: {last: {in: family}}}", {}, "a state that is a list"),
+    ("{state: {door: {exists: false}}}", {}, "a state that MQTT never told"),
+    ("{state: {door: {not: open}}}", {}, "not of such a state"),
+    ("{not: {state: {door: open}}}", {}, "not around such a state"),
+    ("{state: {armed: {in: ['true', 'on']}}, caller: +4930}", {}, "a state beside a field"),
+    ("'{{ state.missed > 2 and not call.answered }}'", {}, "a template with state and call"),
+    ("'{{ state.door == none }}'", {}, "a template with a state never told"),
     ("{trigger: door}", {}, "the trigger by its id"),
     ("{trigger: 2}", {"trigger": "2"}, "the trigger by its place"),
     ("{trigger: [door, 3]}", {"trigger": "3"}, "one of two triggers"),
@@ -113,6 +131,21 @@ FAILS = [
         "{not: {time: night}}", {"moment": "23:05"}, "time is Tue 23:05, wanted not night",
         "not that time",
     ),
+    (
+        "{state: {armed: 'false'}}", {}, "state.armed is true, wanted false",
+        "a state that is otherwise",
+    ),
+    ("{state: {door: open}}", {}, "state.door is absent, wanted open", "a state never told"),
+    ("{state: {missed: {below: 2}}}", {}, "state.missed is 3, wanted below 2", "a number"),
+    (
+        "{state: {last: {in: [1, 2]}}}", {}, "state.last is 0171, 9, wanted one of 1, 2",
+        "a list that has none of it",
+    ),
+    (
+        "{not: {state: {open: 'false'}}}", {}, "state.open is false, wanted not false",
+        "not of a state",
+    ),
+    ("'{{ call.answered }}'", {}, "{{ call.answered }} is false", "a template of the call"),
     ("{trigger: 2}", {}, "trigger is door, wanted 2", "another trigger"),
     ("{trigger: [2, 3]}", {}, "trigger is door, wanted one of 2, 3", "none of two triggers"),
     ("{not: {trigger: door}}", {}, "trigger is door, wanted not door", "not that trigger"),
@@ -323,7 +356,19 @@ def test_a_condition_that_breaks_says_so_and_does_not_hold() -> None:
         assert one.misses(facts(), wanted=True) == (Miss("None breaks: ZeroDivisionError('door')"),)
 
 
+def test_where_nothing_is_remembered_every_state_is_absent() -> None:
+    nothing = Facts(event=event(), wall_s=NOON_S, trigger="door")
+    assert condition("{state: {armed: {exists: false}}}").holds(nothing)
+    assert not condition("{state: {armed: 'true'}}").holds(nothing)
+
+
 # --- What is kept of a miss -------------------------------------------------------------------
+
+
+def test_what_is_stored_of_a_long_state_is_short() -> None:
+    told = replace(facts(), names={"state": {"armed": "x" * 500}})
+    (miss,) = condition("{state: {armed: 'true'}}").misses(told, wanted=True)
+    assert miss.found == "x" * 160
 
 
 def test_what_is_stored_of_a_long_template_is_short() -> None:
@@ -348,7 +393,7 @@ def test_no_text_of_a_call_stands_in_what_is_stored_of_a_template(caller: str) -
 
 def test_the_words_of_conditions_are_those_that_the_schema_lists() -> None:
     listed = LANGUAGE.words["condition"]
-    assert {*listed} == {*kinds(), *LANGUAGE.not_yet["condition"]}
+    assert {*listed} == {*kinds()}
     assert not {*kinds()} & {*LANGUAGE.fields}
 
 
@@ -360,8 +405,7 @@ def test_the_times_and_groups_of_one_file_serve_all_files() -> None:
     second = rule("{event: ring}\n  conditions: {not: {time: night}}").replace("id: r", "id: s")
     rules = ruleset(first, second, FILE)
     for moment, fires in (("14:05", ["s"]), ("23:00", ["r"])):
-        starts = decide(rules, event(), at(moment)).starts
-        assert [start.rule.id for start in starts] == fires
+        assert fired(rules, event(), wall_s=at(moment)) == fires
 
 
 def test_noon_is_noon() -> None:

@@ -12,15 +12,16 @@ from typing import Any
 import pytest
 
 from pbxrules import loading, sending
-from pbxrules.dispatcher import HOT, LOAD, Dispatcher, _discreet
+from pbxrules.dispatcher import HOT, LOAD, Dispatcher
 from pbxrules.intake import Intake
 from pbxrules.loading import Snapshot
-from pbxrules.model import Delivery, Done, GiveUp, Outcome, TryAgain
+from pbxrules.model import Delivery, Done, GiveUp, Outcome, Step, TryAgain
+from pbxrules.recall import recall
 from pbxrules.showing import event_json
-from pbxrules.store import reading
+from pbxrules.store import Store, reading
 from pbxrules.store.pruning import Keep
 from pbxrules.store.sqlite import SqliteStore
-from tests.daemon import HandClock
+from tests.daemon import HandClock, MemoryStore, RunningClock
 from tests.processes import PATIENCE_S
 
 LANGUAGE = loading.language(secrets=["token"])
@@ -86,8 +87,9 @@ class House:
 
     dispatcher: Dispatcher
     intake: Intake
-    store: SqliteStore
+    store: Store
     clock: HandClock
+    folder: Path
 
     async def take(self, *callers: str, extension: str = "101") -> None:
         """Have a ring of each caller accepted, a millisecond apart."""
@@ -100,7 +102,7 @@ class House:
 
     def actions(self) -> list[dict[str, Any]]:
         """What became of each action, with the caller."""
-        with reading.opened(self.store.path) as db:
+        with reading.opened(self.folder / "state" / "pbxrules.db") as db:
             events = [event_json(record) for record in reading.events(db)]
         return [
             {"caller": event["fields"]["caller"], **action}
@@ -134,23 +136,29 @@ async def house(
     *,
     clock: HandClock | None = None,
     grace_s: float = 5.0,
+    store: Store | None = None,
 ) -> AsyncIterator[House]:
-    """A house on *folder*; the same one again is a restart."""
+    """A house on *folder*; the same one again is a restart.  *store*: in place of SQLite's."""
     loop = asyncio.get_running_loop()
     clock = clock or HandClock()
     loaded = snapshot(folder, rules) if isinstance(rules, str) else rules
-    store = SqliteStore(folder / "state", keep=Keep(), call=loop.call_soon_threadsafe)
+    store = store or SqliteStore(
+        folder / "state", keep=Keep(), call=loop.call_soon_threadsafe, soon=loop.call_soon
+    )
     try:
+        memory, owed = recall(store, loaded.program_of)
         dispatcher = Dispatcher(
             store,
             performers,
+            memory,
             now=clock.now,
+            ruleset=lambda: loaded.ruleset,
             program_of=loaded.program_of,
             secrets=lambda: {"token": "s3cr3t"},
         )
-        intake = Intake(loaded, store, dispatcher, clock)
-        dispatcher.start(store.open_runs())
-        yield House(dispatcher=dispatcher, intake=intake, store=store, clock=clock)
+        intake = Intake(loaded, store, dispatcher, memory, clock)
+        dispatcher.start(owed)
+        yield House(dispatcher=dispatcher, intake=intake, store=store, clock=clock, folder=folder)
         await dispatcher.stop(grace_s)
     finally:
         store.close()
@@ -159,8 +167,13 @@ async def house(
 def hot(dispatcher: Dispatcher) -> int:
     """How many waiting runs are whole in memory, counted one by one."""
     return sum(
-        held.whole is not None for line in dispatcher._lines.values() for _, _, held in line.waiting
+        held.whole is not None for line in dispatcher._lines.values() for *_, held in line.waiting
     )
+
+
+def timed(dispatcher: Dispatcher) -> int:
+    """How many runs wait for a time."""
+    return sum(held.alarm is not None for held in dispatcher._held.values())
 
 
 def numbered(count: int) -> list[str]:
@@ -280,7 +293,7 @@ def test_promise_9_what_waits_for_its_next_try_is_not_all_held_in_memory(
     async def before() -> None:
         async with house(tmp_path, rules, {"mqtt": away}, clock=clock) as here:
             await here.take(*callers)
-            await until(lambda: len(here.dispatcher._timers) == len(callers), "all wait")
+            await until(lambda: timed(here.dispatcher) == len(callers), "all wait")
             assert here.dispatcher._hot == 50
 
     async def after() -> list[dict[str, Any]]:
@@ -307,9 +320,8 @@ def test_what_was_not_held_in_memory_is_tried_again_all_the_same(
         return Done() if delivery.attempt == 3 else TryAgain(reason="away")
 
     async def main() -> list[dict[str, Any]]:
-        async with house(tmp_path, rules, {"mqtt": away}) as here:
+        async with house(tmp_path, rules, {"mqtt": away}, clock=RunningClock()) as here:
             await here.take(*callers)
-            # The clock stands still, so that the timers alone say when.
             return await here.settled(len(callers))
 
     away = Hands(third_time)
@@ -417,7 +429,8 @@ def test_a_failed_try_comes_again_after_a_delay_that_doubles(tmp_path: Path) -> 
         return TryAgain(reason="busy")
 
     async def main() -> list[dict[str, Any]]:
-        async with house(tmp_path, rules, {"mqtt": Hands(note)}) as here:
+        performers = {"mqtt": Hands(note)}
+        async with house(tmp_path, rules, performers, clock=RunningClock()) as here:
             await here.take("0301")
             return await here.settled(1)
 
@@ -428,6 +441,25 @@ def test_a_failed_try_comes_again_after_a_delay_that_doubles(tmp_path: Path) -> 
     # Half of a delay is left to chance.
     gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
     assert [gap >= least for gap, least in zip(gaps, (0.05, 0.1, 0.15), strict=True)] == [True] * 3
+
+
+def test_what_was_not_the_targets_word_is_tried_again_without_a_wait_and_costs_no_try(
+    tmp_path: Path,
+) -> None:
+    """The clock stands still: a wait would have no end."""
+    rules = LAMP.replace("}}]", "}, retry: {attempts: 2}}]")
+
+    def lost(delivery: Delivery) -> Outcome:
+        return Done() if delivery.attempt == 5 else TryAgain(reason="it went", at_once=True)
+
+    async def main() -> list[dict[str, Any]]:
+        async with house(tmp_path, rules, {"mqtt": Hands(lost)}) as here:
+            await here.take("0301")
+            await until(lambda: not here.dispatcher.waiting.total(), "done")
+            return here.actions()
+
+    (action,) = asyncio.run(main())
+    assert (action["state"], action["attempts"]) == ("done", 5)
 
 
 def test_promise_9_a_rule_with_too_many_runs_gives_up_its_newest_and_stops_no_other(
@@ -511,8 +543,11 @@ def test_promise_6_a_step_that_breaks_is_given_up_and_harms_no_other(tmp_path: P
     loaded = snapshot(tmp_path, two)
     for rule in loaded.ruleset.rules:
         if rule.id == "bomb":
-            step = dataclasses.replace(rule.program.steps[0], args={"topic": Bomb()})
-            object.__setattr__(rule.program, "steps", (step,))
+            node = rule.program.nodes["actions/0"]
+            assert isinstance(node.deed, Step)
+            broken = dataclasses.replace(node.deed, args={"topic": Bomb()})
+            nodes = {node.path: dataclasses.replace(node, deed=broken)}
+            object.__setattr__(rule.program, "nodes", nodes)
 
     async def main() -> list[dict[str, Any]]:
         async with house(tmp_path, loaded, {"mqtt": Hands()}) as here:
@@ -535,7 +570,7 @@ def test_what_can_not_be_read_again_is_tried_later(
 
     async def after() -> list[dict[str, Any]]:
         hands = Hands(is_ready=False)
-        async with house(tmp_path, LAMP, {"mqtt": hands}) as here:
+        async with house(tmp_path, LAMP, {"mqtt": hands}, clock=RunningClock()) as here:
             load = here.store.load
             here.store.load = iter([]).__next__  # type: ignore[assignment, method-assign]
             hands.is_ready = True
@@ -587,18 +622,125 @@ def test_promise_2_a_run_of_an_unknown_kind_is_given_up_with_the_reason(tmp_path
     assert all("an action needs a verb" in action["reason"] for action in actions)
 
 
-@pytest.mark.parametrize(
-    ("secrets", "said", "kept"),
-    [
-        ({"a": "x1", "b": "x12"}, "x12 x1", "{{ secret.b }} {{ secret.a }}"),
-        ({"a": "token", "secret": "a"}, "token a", "{{ secret.a }} {{ secret.secret }}"),
-        ({"a": ""}, "a", "a"),
-    ],
-    ids=["the longest first", "no name is taken for a value", "none that is empty"],
-)
-def test_secrets_are_hidden(secrets: dict[str, str], said: str, kept: str) -> None:
-    assert _discreet(Done(detail=said), secrets) == Done(detail=kept)
-    assert _discreet(TryAgain(reason=said), secrets) == TryAgain(reason=kept)
+SIREN = """
+rules:
+  - id: siren
+    triggers: {event: ring}
+    mode: restart
+    actions: [{shell: ["on", "{{ caller }}"]}]
+    finally: [{shell: ["off", "{{ caller }}"]}]
+"""
+
+
+def test_a_newer_match_kills_the_command_and_finally_is_done_before_it_begins(
+    tmp_path: Path,
+) -> None:
+    async def main() -> list[dict[str, Any]]:
+        async with house(tmp_path, SIREN, {"shell": shell}) as here:
+            await here.take("1")
+            await until(lambda: shell.begun, "on")
+            await here.take("2")
+            await until(lambda: len(shell.begun) == 3, "off, and on again")
+            go_on.set()
+            return await here.settled(4)
+
+    async def wait(delivery: Delivery) -> Outcome:
+        if delivery.args["argv"] == ["on", "1"]:
+            await asyncio.Event().wait()
+        await go_on.wait() if delivery.args["argv"] == ["on", "2"] else None
+        return Done()
+
+    go_on = asyncio.Event()
+    shell = Hands(wait)
+    actions = asyncio.run(main())
+    said = [delivery.args["argv"] for delivery in shell.begun]
+    assert said == [["on", "1"], ["off", "1"], ["on", "2"], ["off", "2"]]
+    assert [action["state"] for action in actions] == ["dropped", "done", "done", "done"]
+
+
+@pytest.mark.parametrize("count", [2, 5])
+def test_of_several_matches_at_once_the_newest_is_the_one_whose_run_goes_on(
+    count: int, tmp_path: Path
+) -> None:
+    """They are decided one behind the other, before the first is on disk."""
+
+    async def main() -> list[dict[str, Any]]:
+        async with house(tmp_path, SIREN, {"shell": shell}) as here:
+            await here.take(*map(str, range(count)))
+            return await here.settled(count + 1)
+
+    shell = Hands()
+    actions = asyncio.run(main())
+    last = str(count - 1)
+    assert [delivery.args["argv"] for delivery in shell.begun] == [["on", last], ["off", last]]
+    assert [action["state"] for action in actions] == ["dropped"] * (count - 1) + ["done"] * 2
+
+
+FAN = """
+rules:
+  - id: fan
+    triggers: {event: ring}
+    actions:
+      - parallel: [{mqtt: {topic: one}}, {shell: [two]}]
+      - mqtt: {topic: three}
+"""
+
+
+def test_promise_2_a_parallel_waits_for_all_its_actions_also_after_a_restart(
+    tmp_path: Path,
+) -> None:
+    async def before() -> None:
+        away = {"mqtt": Hands(is_ready=False), "shell": Hands(is_ready=False)}
+        async with house(tmp_path, FAN, away, clock=clock) as here:
+            await here.take("0301")
+
+    async def after() -> None:
+        async with house(tmp_path, FAN, {"mqtt": broker, "shell": shell}, clock=clock) as here:
+            await until(lambda: len(shell.begun) == 1 and here.actions(), "one of two is under way")
+            go_on.set()
+            await until(lambda: not here.dispatcher.waiting.total(), "all done")
+
+    async def wait(_: Delivery) -> Outcome:
+        await go_on.wait()
+        done_before.extend(delivery.args["topic"] for delivery in broker.begun)
+        return Done()
+
+    clock, go_on, done_before = HandClock(), asyncio.Event(), list[str]()
+    broker, shell = Hands(), Hands(wait)
+    asyncio.run(before())
+    asyncio.run(after())
+    assert done_before == ["one"]
+    assert [delivery.args["topic"] for delivery in broker.begun] == ["one", "three"]
+
+
+QUEUE = """
+rules:
+  - id: queue
+    triggers: {event: ring}
+    mode: queued
+    expires: never
+    actions: [{mqtt: {topic: "%s/{{ caller }}"}}]
+"""
+
+
+def test_a_queue_goes_on_behind_a_run_that_nobody_understands(tmp_path: Path) -> None:
+    async def before(rules: str, caller: str) -> None:
+        async with house(tmp_path, rules, {"mqtt": Hands(is_ready=False)}, clock=clock) as here:
+            await here.take(caller)
+
+    async def after() -> list[dict[str, Any]]:
+        async with house(tmp_path, QUEUE % "new", {"mqtt": broker}, clock=clock) as here:
+            return await here.settled(3)
+
+    clock, broker = HandClock(), Hands()
+    for rules, caller in (("old", "1"), ("new", "2"), ("new", "3")):
+        asyncio.run(before(QUEUE % rules, caller))
+    with closing(sqlite3.connect(tmp_path / "state" / "pbxrules.db")) as db, db:
+        old = "source LIKE '%old%'"
+        db.execute(f"UPDATE programs SET source = replace(source, 'mqtt', 'fax') WHERE {old}")  # noqa: S608
+    told = {action["caller"]: action["state"] for action in asyncio.run(after())}
+    assert told == {"1": "failed", "2": "done", "3": "done"}
+    assert [delivery.args["topic"] for delivery in broker.begun] == ["new/2", "new/3"]
 
 
 def test_promise_8_a_secret_that_an_action_gives_back_is_not_kept(
@@ -621,3 +763,149 @@ def test_promise_8_a_secret_that_an_action_gives_back_is_not_kept(
     assert one["reason"] == "logged in with {{ secret.token }}"
     assert three["reason"] == "exit 1: {{ secret.token }} is wrong"
     assert "s3cr3t" not in str([vars(record) for record in caplog.records])
+
+
+# --- decided, and not on disk yet ---------------------------------------------------------------
+
+
+@dataclasses.dataclass(slots=True)
+class Undecided:
+    """A house whose commits the test makes, and in which the first ring is on disk."""
+
+    here: House
+    disk: MemoryStore
+    hands: Hands
+    go_on: asyncio.Event
+
+    def tell(self, event: str, caller: str = "1") -> None:
+        """Have a report decided."""
+        fields = {"extension": "101", "call_id": "1.1", "direction": "inbound", "trunk": "t"}
+        body = sending.report(event, {**fields, "caller": caller})
+        self.here.intake.accept(body, lambda _: None)
+
+    async def turn(self) -> None:
+        """Let all go on that may without a commit."""
+        self.hands.is_ready = True
+        self.here.dispatcher.ring_due(self.here.clock.now())
+        self.here.dispatcher.pump("log")
+        await asyncio.sleep(0)
+
+    async def commit(self, *, fails: bool) -> list[str]:
+        """Make the commit, go on to the end, and tell what was said."""
+        self.disk.writable = not fails
+        self.disk.commit()
+        self.disk.writable = True
+        self.go_on.set()
+        while self.here.dispatcher.waiting.total():
+            await self.turn()
+            await asyncio.sleep(0.001)
+            self.disk.commit()
+        return [str(delivery.args["text"]) for delivery in self.hands.begun]
+
+
+@asynccontextmanager
+async def undecided(folder: Path, rule: str) -> AsyncIterator[Undecided]:
+    async def perform(delivery: Delivery) -> Outcome:
+        await go_on.wait()
+        return GiveUp(reason="no") if delivery.args["text"] == "fails" else Done()
+
+    disk, hands, go_on = MemoryStore(), Hands(perform, is_ready=False), asyncio.Event()
+    rules = f"rules: [{{id: r, triggers: {{event: ring}}, {rule}}}]"
+    async with house(folder, rules, {"log": hands}, store=disk) as here:
+        made = Undecided(here, disk, hands, go_on)
+        made.tell("ring")
+        disk.commit()
+        yield made
+
+
+WRITTEN = pytest.mark.parametrize("fails", [False, True], ids=["written", "not written"])
+
+
+@WRITTEN
+def test_a_run_that_a_report_cuts_short_waits_until_that_is_written(
+    fails: bool, tmp_path: Path
+) -> None:
+    steps = "actions: [{log: 'on {{ caller }}'}], finally: [{log: 'off {{ caller }}'}]"
+
+    async def main() -> None:
+        async with undecided(tmp_path, f"mode: restart, {steps}") as it:
+            it.tell("ring", "2")
+            await it.turn()
+            assert it.hands.begun == []
+            said = await it.commit(fails=fails)
+            assert said == (["on 1", "off 1"] if fails else ["on 2", "off 2"])
+
+    asyncio.run(main())
+
+
+@WRITTEN
+def test_a_wait_that_a_report_ends_does_not_end_by_time_until_that_is_written(
+    fails: bool, tmp_path: Path
+) -> None:
+    rule = (
+        "actions: [{wait_for: {event: answer}, timeout: 10s, register: w},"
+        " {log: 'timed out: {{ w.timed_out }}'}]"
+    )
+
+    async def main() -> None:
+        async with undecided(tmp_path, rule) as it:
+            it.here.clock.go_on(9)
+            it.tell("answer")
+            it.here.clock.go_on(1)
+            await it.turn()
+            assert await it.commit(fails=fails) == [f"timed out: {str(fails).lower()}"]
+
+    asyncio.run(main())
+
+
+@WRITTEN
+def test_an_action_that_was_begun_while_a_report_waited_for_its_commit_was_begun(
+    fails: bool, tmp_path: Path
+) -> None:
+    rule = "actions: [{log: fails}, {wait_for: {event: bye}}], finally: [{log: off}]"
+
+    async def main() -> None:
+        async with undecided(tmp_path, rule) as it:
+            it.tell("bye")
+            await it.turn()
+            assert len(it.hands.begun) == 1
+            assert await it.commit(fails=fails) == ["fails", "off"]
+
+    asyncio.run(main())
+
+
+@WRITTEN
+def test_what_an_action_made_of_a_run_stays_though_a_report_before_it_can_not_be_written(
+    fails: bool, tmp_path: Path
+) -> None:
+    rule = "actions: [{log: done}, {wait_for: {event: bye}}, {log: behind}], finally: [{log: off}]"
+
+    async def main() -> None:
+        async with undecided(tmp_path, rule) as it:
+            await it.turn()
+            it.tell("bye")
+            it.go_on.set()
+            await it.turn()
+            await it.turn()
+            assert await it.commit(fails=fails) == ["done", "behind", "off"]
+
+    asyncio.run(main())
+
+
+@WRITTEN
+def test_what_expires_while_a_report_that_moves_it_waits_for_its_commit(
+    fails: bool, tmp_path: Path
+) -> None:
+    rule = "mode: restart, actions: [{log: 'on {{ caller }}'}]"
+
+    async def main() -> None:
+        async with undecided(tmp_path, rule) as it:
+            it.here.clock.go_on(59)
+            it.tell("ring", "2")
+            it.here.clock.go_on(1)
+            it.here.dispatcher._sweep_line(it.here.dispatcher._lines["log"], it.here.clock.now())
+            assert await it.commit(fails=fails) == ([] if fails else ["on 2"])
+            (ended,) = [run for run in it.disk.runs.values() if run.tried[0].state != "done"]
+            assert ended.tried[0].state == ("expired" if fails else "dropped")
+
+    asyncio.run(main())

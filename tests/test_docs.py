@@ -10,7 +10,6 @@ from click.testing import CliRunner
 
 from pbxrules import cli, config, loading, shipped
 from pbxrules.conditions.reading import kinds
-from pbxrules.language import NOT_YET
 from pbxrules.schema import Schema
 from pbxrules.yamlsource import read
 
@@ -136,10 +135,3 @@ def test_every_command_has_an_example_in_its_help() -> None:
     for name, command in cli.main.commands.items():
         assert isinstance(command, click.Command)
         assert "Example: " in (command.epilog or ""), name
-
-
-def test_what_is_refused_as_not_yet_is_not_taught_by_the_readme() -> None:
-    for text in rule_texts():
-        value = read(text, file="shown").value
-        for rule in value["rules"]:
-            assert not set(rule) & NOT_YET["rule"]

@@ -1,14 +1,15 @@
 """What an event starts, and why not."""
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 
-from pbxrules.engine import words
+from pbxrules.engine import Arrival, decide
 from pbxrules.index import build
-from pbxrules.model import Condition, Event, Facts, Miss, Start, Verdict
+from pbxrules.memory import Memory
+from pbxrules.misses import words
+from pbxrules.model import Condition, Event, Facts, Miss, Moment, Tried, Verdict
 from pbxrules.rules import RuleSet
 from tests.rulefiles import NOON_S, decided, event, fired, rule
 from tests.rulefiles import ruleset as read_rules
@@ -27,7 +28,7 @@ def test_what_starts_is_what_looking_at_every_rule_gives(
         for place, triggers in enumerate(written)
         if any(fits(trigger, told) for trigger in triggers)
     ]
-    assert [start.rule.id for start in decision.starts] == wanted
+    assert [rule.id for rule in decision.fired] == wanted
     assert [verdict.rule for verdict in decision.verdicts if verdict.matched] == wanted
     places = [int(verdict.rule) for verdict in decision.verdicts]
     assert places == sorted(set(places))
@@ -51,7 +52,8 @@ def test_a_verdict_tells_the_first_miss_of_each_trigger_looked_at() -> None:
 def test_a_rule_starts_once_however_many_of_its_triggers_fit() -> None:
     rules = read_rules(rule("[{event: ring}, {extension: 1}, {caller: 2}]"))
     decision = decided(rules, event(extension="1", caller="2"))
-    assert decision.starts == (Start(rule=rules.by_id["r"], trigger="1"),)
+    assert decision.fired == (rules.by_id["r"],)
+    assert [run.trigger for run in decision.changes.runs] == ["1"]
     assert decision.verdicts == (Verdict(rule="r", matched=True),)
 
 
@@ -74,7 +76,7 @@ def test_promise_6_a_rule_whose_test_breaks_does_not_match_and_harms_no_other() 
     rules = replace(rules, index=build([rule.triggers for rule in rules.rules]))
     told = event(extension="1")
     decision = decided(rules, told)
-    assert [start.rule.id for start in decision.starts] == ["s"]
+    assert [rule.id for rule in decision.fired] == ["s"]
     (because,) = decision.verdicts[0].because
     assert words(because, told) in (
         "event breaks: ZeroDivisionError()",
@@ -82,6 +84,7 @@ def test_promise_6_a_rule_whose_test_breaks_does_not_match_and_harms_no_other() 
     )
 
 
+NOON = Moment(boot="b", uptime_s=100.0, wall_s=NOON_S)
 ASKS = "{event: ring}\n  conditions: "
 
 
@@ -112,7 +115,7 @@ def test_promise_6_a_condition_that_can_not_be_worked_out_fires_nothing_and_harm
 ) -> None:
     rules = rules_of(condition, "{caller: 7}")
     decision = decided(rules, event(caller="7"))
-    assert [start.rule.id for start in decision.starts] == ["r1"]
+    assert [rule.id for rule in decision.fired] == ["r1"]
     assert not decision.verdicts[0].matched
     told = [words(misses, event(caller="7")) for misses in decision.verdicts[0].because]
     assert "}} fails: " in told[0]
@@ -135,7 +138,7 @@ def test_promise_6_a_condition_that_breaks_harms_no_other_rule() -> None:
     object.__setattr__(rules.rules[0], "condition", Broken())
     told = event(caller="7")
     decision = decided(rules, told)
-    assert [start.rule.id for start in decision.starts] == ["r1"]
+    assert [rule.id for rule in decision.fired] == ["r1"]
     assert [words(misses, told) for misses in decision.verdicts[0].because] == [
         "a condition breaks: ZeroDivisionError('1', True)"
     ]
@@ -163,8 +166,8 @@ def test_a_rule_that_fits_and_whose_conditions_do_not_hold_says_what_they_lack()
     ],
 )
 def test_a_start_says_which_trigger_fits(triggers: str, trigger: str) -> None:
-    (start,) = decided(read_rules(rule(triggers)), event(caller="7")).starts
-    assert start.trigger == trigger
+    decision = decided(read_rules(rule(triggers)), event(caller="7"))
+    assert [run.trigger for run in decision.changes.runs] == [trigger]
 
 
 def test_conditions_see_the_moment_that_they_are_given() -> None:
@@ -175,56 +178,33 @@ def test_conditions_see_the_moment_that_they_are_given() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("mode", ["parallel", "queued"])
 @pytest.mark.parametrize(
-    ("miss", "fields", "expected"),
+    ("waiting", "begins"),
     [
-        pytest.param(
-            Miss("extension", "101"),
-            {"extension": "102"},
-            "extension is 102, wanted 101",
-            id="a text",
-        ),
-        pytest.param(
-            Miss("trunk", "one of t, u"), {}, "trunk is absent, wanted one of t, u", id="absent"
-        ),
-        pytest.param(
-            Miss("extensions", "7"),
-            {"extensions": ("1", "2")},
-            "extensions is 1, 2, wanted 7",
-            id="a list",
-        ),
-        pytest.param(
-            Miss("duration", "10"), {"duration": 0}, "duration is 0, wanted 10", id="zero"
-        ),
-        pytest.param(
-            Miss("caller", ""), {"caller": "7"}, "caller is 7, wanted ", id="an empty text wanted"
-        ),
-        pytest.param(
-            Miss("time", "night", "Tue 14:05"),
-            {},
-            "time is Tue 14:05, wanted night",
-            id="what the event does not tell",
-        ),
-        pytest.param(
-            Miss("{{ callee }}", found="false"), {}, "{{ callee }} is false", id="a template"
-        ),
-        pytest.param(Miss("it breaks"), {}, "it breaks", id="a sentence"),
+        pytest.param(0, True, id="none waits"),
+        pytest.param(9, True, id="the last place is free"),
+        pytest.param(10, False, id="as many as may wait do"),
+        pytest.param(11, False, id="more than may wait do"),
     ],
 )
-def test_a_miss_in_words(miss: Miss, fields: dict[str, Any], expected: str) -> None:
-    assert words((miss,), event(**fields)) == expected
-
-
-def test_misses_of_which_one_would_do_in_words() -> None:
-    misses = (Miss("trunk", "t"), Miss("caller", "in family"))
-    assert words(misses, event(trunk="u")) == (
-        "one of these would do: trunk is u, wanted t; caller is absent, wanted in family"
-    )
-
-
-def test_a_miss_of_the_payload_shows_what_was_sent() -> None:
-    rules = read_rules(rule("{event: ring, payload.sn: 5}"))
-    told = Event(fields=event().fields, payload={"sn": "7"})
-    (verdict,) = decided(rules, told).verdicts
-    (misses,) = verdict.because
-    assert words(misses, told) == "payload.sn is 7, wanted 5"
+def test_promise_9_a_lane_with_too_many_runs_gives_up_the_newest(
+    waiting: int, begins: bool, mode: str
+) -> None:
+    keys = f"  max: 10\n  mode: {mode}\n  per: extension\n"
+    rules = read_rules(rule().replace("  actions", f"{keys}  actions"))
+    memory = Memory()
+    for number in range(waiting):
+        memory.open(number, "r", '["101"]')
+        memory.open(100 + number, "r", '["102"]')
+    told = Arrival(event=event(extension="101"), id=7)
+    decision, _ = decide(rules, memory, told, NOON)
+    (run,) = decision.changes.runs
+    assert [rule.id for rule in decision.fired] == ["r"]
+    assert run.ended is not begins
+    if not begins:
+        reason = f"the rule has {waiting} runs that wait already"
+        dropped = Tried(
+            position="actions/0", verb="log", state="dropped", reason=reason, attempts=0
+        )
+        assert run.tried == (dropped,)

@@ -8,6 +8,7 @@ import ssl
 import struct
 import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from tornado.netutil import bind_sockets
 
 from pbxrules import __version__
 from pbxrules.actions.http import Http
-from pbxrules.model import Done, GiveUp, Outcome, TryAgain
+from pbxrules.model import NOTHING, Done, GiveUp, Outcome, TryAgain
 from tests.deliveries import delivery
 
 PATH = "/hook/s3cret-token?key=s3cret-key"
@@ -47,6 +48,14 @@ y9LOjaVSHL3mONAu8+nlaraqL7AfAGw5nJUbvG1J+14RJIsAkZLZD3BH
 
 
 async def sent(
+    url: str, args: Mapping[str, Any], timeout_s: float = 20.0, *, uses_secret: bool = False
+) -> Outcome:
+    """What becomes of one request to *url*, without what is kept of the answer."""
+    performed = await performed_by(url, args, timeout_s, uses_secret=uses_secret)
+    return replace(performed, result=NOTHING)
+
+
+async def performed_by(
     url: str, args: Mapping[str, Any], timeout_s: float = 20.0, *, uses_secret: bool = False
 ) -> Outcome:
     """What becomes of one request to *url*."""
@@ -261,6 +270,62 @@ def test_a_status_has_its_meaning(status: int, expected: Outcome) -> None:
 def test_promise_8_of_a_request_with_a_secret_nothing_of_the_answer_is_kept() -> None:
     outcome, _ = post(status=302, location="https://tok.example/", uses_secret=True)
     assert outcome == GiveUp(reason="answered 302; redirects are not followed")
+
+
+def kept(head: bytes, body: bytes, *, uses_secret: bool = False) -> Mapping[str, Any]:
+    """What ``register`` keeps of an answer with this head and this body."""
+
+    async def one() -> Outcome:
+        async with listening(saying(b"HTTP/1.1 " + head + b"\r\n\r\n" + body)) as authority:
+            return await performed_by(f"http://{authority}/", {}, uses_secret=uses_secret)
+
+    return asyncio.run(one()).result
+
+
+LATIN = b"200 OK\r\nContent-Type: text/plain; charset=iso-8859-1"
+
+
+@pytest.mark.parametrize(
+    ("head", "body", "expected"),
+    [
+        pytest.param(b"200 OK", b"", (200, "", None), id="nothing"),
+        pytest.param(b"200 OK", b"on\n", (200, "on\n", None), id="a text"),
+        pytest.param(b"500 No", b'{"a": [1, null]}', (500, '{"a": [1, null]}', {"a": [1, None]}),
+                     id="JSON, whatever its status and kind"),
+        pytest.param(b"404 No", b"7", (404, "7", 7), id="JSON that is a number"),
+        pytest.param(b"200 OK", b"[1e999]", (200, "[1e999]", None), id="a number too large"),
+        pytest.param(b"200 OK", b"[NaN]", (200, "[NaN]", None), id="no strict JSON"),
+        pytest.param(b"200 OK", b"[" * 5000, (200, "[" * 5000, None), id="nested too deep"),
+        pytest.param(b"200 OK", b'"\\ud800"', (200, '"\\ud800"', "\ufffd"), id="a lone surrogate"),
+        pytest.param(b"200 OK", b"K\xc3\xa4se", (200, "Käse", None), id="UTF-8"),
+        pytest.param(LATIN, b"K\xe4se", (200, "Käse", None), id="an encoding that it names"),
+        pytest.param(LATIN.replace(b"iso-8859-1", b"hex"), b"K\xe4", (200, "K\ufffd", None),
+                     id="an encoding that is none"),
+        pytest.param(b"302 No\r\nLocation: /x", b"x", (302, "x", None), id="a redirect"),
+    ],
+)  # fmt: skip
+def test_the_result_of_a_request(head: bytes, body: bytes, expected: tuple[int, str, Any]) -> None:
+    assert kept(head, body) == dict(zip(("status", "body", "json"), expected, strict=True))
+
+
+def test_of_a_long_answer_64_kib_are_kept_and_no_json() -> None:
+    result = kept(b"200 OK", b"[" + b" " * 65_534 + b"]")
+    assert (len(result["body"]), result["json"]) == (65_536, [])
+    result = kept(b"200 OK", b"[" + b" " * 65_535 + b"]")
+    assert (len(result["body"]), result["json"]) == (65_536, None)
+
+
+def test_without_an_answer_the_result_has_no_status() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/"
+        outcome = asyncio.run(performed_by(url, {}))
+    assert isinstance(outcome, TryAgain)
+    assert outcome.result == {"status": None, "body": "", "json": None}
+
+
+def test_promise_8_the_result_of_a_request_with_a_secret_has_nothing_of_the_answer() -> None:
+    assert kept(b"200 OK", b'{"token": "tok"}', uses_secret=True) == {"status": 200}
 
 
 @pytest.mark.parametrize(

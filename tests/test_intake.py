@@ -657,4 +657,4 @@ def test_the_store_is_told_all_that_is_known(tmp_path: Path) -> None:
     assert told.subject == "a1/101"
     assert told.event.fields["status"] == "Busy"
     assert [verdict.rule for verdict in told.verdicts] == ["every-report"]
-    assert [run.rule for run in told.runs] == ["every-report"]
+    assert [run.rule for run in told.changes.runs] == ["every-report"]

@@ -8,12 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pbxrules import lint, loading, rules, shipped
-from pbxrules.engine import decide
 from pbxrules.errors import Problem
 from pbxrules.model import Event
 from pbxrules.pbx.tables import ACTIONS, SOURCES, WAY_FIELDS
 from pbxrules.yamlsource import read
-from tests.rulefiles import LANGUAGE, rule
+from tests.rulefiles import LANGUAGE, fired, rule
 
 TEXTS = ["1", "2", "33", "ring", "inbound", "Busy"]
 PLACES = sorted(WAY_FIELDS)
@@ -104,7 +103,7 @@ def test_what_is_said_never_to_match_never_does(
     ruleset, found = warned(file_of(trigger, condition))
     if any(problem.code == "never-matches" for problem in found):
         for event in came:
-            assert not decide(ruleset, event, wall_s=0).starts
+            assert not fired(ruleset, event)
 
 
 @settings(max_examples=400)
@@ -122,7 +121,7 @@ def test_a_trigger_that_asks_for_texts_is_said_never_to_match_only_if_none_fits(
     assert [problem for problem in found if problem.code == "never-matches"] == []
     told = {name: ("1",) if name == "extensions" else "1" for name in asked}
     event = Event(fields={"event": place[0], **direction, **told}, payload={})
-    assert decide(ruleset, event, wall_s=0).starts
+    assert fired(ruleset, event)
 
 
 def test_the_example_rules_are_beyond_doubt() -> None:
@@ -139,6 +138,7 @@ def test_events_of_the_users_own_have_the_fields_of_other() -> None:
     own = type(language)(
         rules_schema=language.rules_schema,
         verbs=language.verbs,
+        controls=language.controls,
         event_schemas=event_schemas(schemas),
     )
     for trigger, expected in (

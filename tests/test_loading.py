@@ -47,7 +47,6 @@ def test_what_is_loaded_is_freed_without_the_garbage_collector(tmp_path: Path) -
     try:
         loaded = load(tmp_path)
         assert decided(loaded.ruleset, event()) is not None
-        assert loaded.program_digest(loaded.ruleset.rules[0])
         gc.collect()
         del loaded
         assert gc.collect() == 0
@@ -235,20 +234,20 @@ def loaded(program: Program, digest: str) -> LoadedRun:
         position="actions/0", verb="log", due=NOW, expires_s=None, next_try=NOW, attempt=0,
         tried=(),
     )  # fmt: skip
-    return LoadedRun(run=run, event=event(), source=json.loads(json.dumps(program.source)))
+    return LoadedRun(run=run, event=event(), call="", source=json.loads(json.dumps(program.source)))
 
 
 def test_a_run_goes_on_with_the_program_it_began_with(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(rule())
     before = load(tmp_path)
-    begun = decided(before.ruleset, event()).starts[0].rule
-    kept = loaded(begun.program, before.program_digest(begun))
+    (begun,) = decided(before.ruleset, event()).fired
+    kept = loaded(begun.program, begun.program.digest)
     assert before.program_of(kept) is begun.program
 
     (tmp_path / "a.yaml").write_text(rule(actions="[{log: changed}]"))
     after = load(tmp_path)
     (changed,) = after.ruleset.rules
-    assert after.program_digest(changed) != before.program_digest(begun)
+    assert changed.program.digest != begun.program.digest
     assert after.program_of(kept).source == begun.program.source != changed.program.source
 
     (tmp_path / "a.yaml").unlink()
@@ -260,4 +259,4 @@ def test_the_same_rule_has_the_same_digest_in_another_process(tmp_path: Path) ->
     (tmp_path / "a.yaml").write_text(rule())
     snapshot = load(tmp_path)
     (only,) = snapshot.ruleset.rules
-    assert snapshot.program_digest(only) == "b3686162db31d88ecc0447e9f353909f"
+    assert only.program.digest == "b3686162db31d88ecc0447e9f353909f"

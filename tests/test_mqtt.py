@@ -101,7 +101,7 @@ def test_a_ring_becomes_messages(version: str | None, tmp_path: Path) -> None:
     ids = [message.properties for message in (lamp, as_json, kept, at_most_once)]
     store, event, _ = ids[0].removeprefix("delivery_id:").split("-")
     assert len(store) == 12
-    assert ids == [f"delivery_id:{store}-{event}-{place}" for place in range(4)]
+    assert ids == [f"delivery_id:{store}-{event}-actions.{place}" for place in range(4)]
 
 
 def test_promise_7_no_text_of_a_call_changes_a_topic_or_keeps_it_from_the_broker(

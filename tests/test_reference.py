@@ -10,9 +10,8 @@ import pytest
 
 from pbxrules import config, loading
 from pbxrules.codes import CODES
-from pbxrules.language import NOT_YET
 from pbxrules.pbx.tables import FIELDS
-from pbxrules.template import FILTERS, INSTANT, TESTS
+from pbxrules.template import CALL, FILTERS, INSTANT, TESTS
 from pbxrules.template.names import NAMED
 
 ROOT = Path(__file__).parent.parent
@@ -39,11 +38,11 @@ def keys(part: Any) -> Iterator[str]:
 
 
 def test_the_reference_has_every_word_of_the_language() -> None:
-    known = {*keys(LANGUAGE.rules_schema.document), *LANGUAGE.verbs, *FIELDS}
+    known = {*keys(LANGUAGE.rules_schema.document), *LANGUAGE.verbs, *LANGUAGE.controls, *FIELDS}
     # 'between' of a length and the like stand in the row of what has them.
     words = known | {*LANGUAGE.events} | {f"is {name}" for name in TESTS} | {*FILTERS, *NAMED}
-    words |= {f"now.{name}" for name in INSTANT} | {*config.variables()}
-    words |= frozenset().union(*NOT_YET.values())
+    words |= {f"now.{name}" for name in INSTANT} | {f"call.{name}" for name in CALL}
+    words |= {*config.variables()}
     headings = {*re.findall(r"^### (\w+)$", page("reference.md"), re.MULTILINE)}
     cells = {*re.findall(r"`([^`]+)`", page("reference.md"))} | headings
     variables = config.variables()
@@ -53,7 +52,7 @@ def test_the_reference_has_every_word_of_the_language() -> None:
 
 def test_templates_may_name_what_the_reference_lists() -> None:
     names = LANGUAGE.names({})
-    assert NAMED.keys() == {*names.members, "fields", "payload"}
+    assert NAMED.keys() == {*names.members, "fields", "payload", "outcome"}
 
 
 def test_every_code_has_its_heading() -> None:

@@ -2,10 +2,9 @@
 
 # Over 300 lines, most of them tables: one row for each mistake that people make.
 
-import ast
 import copy
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,26 +14,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pbxrules
-from pbxrules import loading, programs, rules, runs, shipped
+from pbxrules import loading, programs, rules, shipped
 from pbxrules.errors import Problem, ProblemsError
-from pbxrules.language import FIELD_HINTS, NOT_YET
-from pbxrules.model import GiveUp, Moment, Retry
+from pbxrules.language import FIELD_HINTS
+from pbxrules.model import Count, Program, Retry
 from pbxrules.pbx.tables import FIELDS
 from pbxrules.schema import event_schemas
 from pbxrules.yamlsource import Document, read
 from tests.rulefiles import (
     LANGUAGE,
+    codes_in,
     decided,
     event,
+    filled,
     fired,
     program,
     rule,
     ruleset,
     step,
+    steps,
     told,
 )
-
-NOW = Moment(boot="b", uptime_s=100.0, wall_s=1e9)
 
 # --- What is right --------------------------------------------------------------------------
 
@@ -50,6 +50,9 @@ times:
     months: nov..feb
     years: 2026
     dates: [01-01..01-06]
+state: {missed: 0, armed: {mqtt: home/alarm/armed}}
+scripts:
+  blink: [{mqtt: {topic: "{{ vars.lamp }}"}}, {delay: 1s}]
 rules:
   - id: every-key
     alias: All that this release knows
@@ -57,14 +60,20 @@ rules:
     enabled: true
     variables: {room: hall, list: [1, two], map: {a: null}}
     expires: 5m
+    per: [extension, call]
+    once_per: call
+    cooldown: 90s
+    mode: queued
+    max: 5
     triggers:
       - {id: door, event: ring, extension: {in: [101, 0102], not: {in: family}, exists: true}}
-      - {payload.ext.extid: "7", extensions: 101, duration: 10}
-      - caller: {prefix: +49, suffix: [0, 1], contains: 5, length: 3, between: [0100, 0199]}
+      - {payload.ext.extid: "7", extensions: 101, duration: 10, for: 20s, until: [answer, bye]}
+      - count: {at_least: 3, within: 5m, of: reports}
+        caller: {prefix: +49, suffix: [0, 1], contains: 5, length: 3, between: [0100, 0199]}
         trunk: {glob: "s*", regex: [a, "[b-d]"], ignore_case: true, length: {above: 2.0, below: 9}}
         duration: {above: 1.5, below: 10}
     conditions:
-      - {time: [night, others], caller: {in: family}}
+      - {time: [night, others], caller: {in: family}, state: {armed: "true"}}
       - or: [trigger: [door, 2], "{{ now.hour < 7 }}"]
       - and: [not: {extension: 7}]
     actions:
@@ -85,6 +94,18 @@ rules:
       - http: {url: "https://h:8443/", body: "{{ caller }}"}
       - log: "{{ caller }}"
       - log: {text: "{{ vars.site }}", level: warning}
+        id: last-word
+        register: said
+      - wait_for: {event: bye}
+        timeout: 5m
+        same: [caller]
+        else: stop
+      - if: {extension: 0102}
+        then: [{parallel: [{log: a}]}, {set: {missed: 1}}]
+        else: [{choose: [{when: {state: {missed: 1}}, do: [{stop: why}]}], default: [{log: b}]}]
+      - repeat: {count: 2, while: "{{ state.missed < 1 }}", do: [{delay: 5s}]}
+      - repeat: {until: {time: night}, do: [{script: {name: blink, with: {lamp: hall}}}]}
+    finally: [{log: "{{ outcome }}"}]
 """
 
 
@@ -106,8 +127,7 @@ def schema_keys(schema: Any) -> Iterator[str]:
 
 
 def test_the_rule_with_every_key_has_every_key_of_this_release() -> None:
-    other = frozenset(FIELDS).union(*NOT_YET.values())
-    known = set(schema_keys(LANGUAGE.rules_schema.document)) - other
+    known = set(schema_keys(LANGUAGE.rules_schema.document)) - {*FIELDS}
     assert known <= set(keys_of(read(EVERY_KEY, file="a").value))
 
 
@@ -137,7 +157,7 @@ def test_the_example_of_operators(caller: str, callee: str, expected: list[str])
 
 def test_every_key_means_what_the_language_says() -> None:
     every = ruleset(EVERY_KEY).by_id["every-key"]
-    assert str(every.where) == "a.yaml:13:9"
+    assert str(every.where) == "a.yaml:16:9"
     assert [[(test.field, test.wanted) for test in one.tests] for one in every.triggers] == [
         [
             ("event", "ring"),
@@ -167,17 +187,28 @@ def test_every_key_means_what_the_language_says() -> None:
     assert [
         (part.says, [inner.says for inner in part.parts]) for part in every.condition.parts
     ] == [
-        ("and", ["time one of night, others", "caller in family"]),
+        ("and", ["time one of night, others", "caller in family", "state.armed true"]),
         ("or", ["trigger one of door, 2", "{{ now.hour < 7 }}"]),
         ("and", ["not"]),
     ]
-    steps = every.program.steps
-    assert [one.verb for one in steps] == ["mqtt", "shell", "shell", "http", "http", "log", "log"]
-    assert steps[0].retry == Retry(attempts=3, delay_s=0.5, max_delay_s=3600)
-    assert [one.timeout_s for one in steps] == [2, *[10] * 6]
-    assert [one.expires_s for one in steps] == [None, *[300] * 6]
-    assert [one.continue_on_error for one in steps] == [True, *[False] * 6]
-    assert every.max_runs == 10_000
+    assert [(one.for_s, one.until, one.count) for one in every.triggers] == [
+        (None, (), None),
+        (20, ("answer", "bye"), None),
+        (None, (), Count(at_least=3, within_s=300, of="reports")),
+    ]
+    assert (every.per, every.once_per_call, every.cooldown_s) == (("extension", "call"), True, 90)
+    assert (every.mode, every.max_runs) == ("queued", 5)
+    first, *others = steps(every.program)
+    verbs = ["shell", "shell", "http", "http", "log", "log", "log", "log", "mqtt", "log"]
+    assert [one.verb for one in others] == verbs
+    assert first.retry == Retry(attempts=3, delay_s=0.5, max_delay_s=3600)
+    assert (first.timeout_s, first.expires_s, first.continue_on_error) == (2, None, True)
+    for one in others[:-1]:
+        assert (one.timeout_s, one.expires_s, one.continue_on_error) == (10, 300, False)
+    assert [one.register for one in others] == [*[""] * 5, "said", *[""] * 4]
+
+
+def test_every_action_is_told_what_the_language_says() -> None:
     assert filled_in(EVERY_KEY) == [
         {"topic": "hall/set", "payload": {"who": "030"}, "qos": 2, "retain": True},
         {
@@ -195,28 +226,20 @@ def test_every_key_means_what_the_language_says() -> None:
         {"url": "https://h:8443/", "body": "030"},
         {"text": "030"},
         {"text": "hq", "level": "warning"},
+        {"text": "a"},
+        {"text": "b"},
+        {"topic": "hall"},
+        {"text": ""},
     ]
 
 
 def filled_in(text: str, **fields: Any) -> list[Any]:
-    """The arguments of each step of a file's one rule, for one ring."""
-    return [
-        args_of(program(text), place, {"caller": "030", "extension": "101", **fields})
-        for place in range(len(program(text).steps))
-    ]
+    """The arguments of each action of a file's one rule, for one ring."""
+    return all_filled(program(text), {"caller": "030", "extension": "101", **fields})
 
 
-def args_of(of: Any, place: int, fields: Mapping[str, Any]) -> Any:
-    begun = runs.begin(of, "digest", 1, 1_000_001, NOW, trigger="door", waiting=0, most=1)
-    delivery = runs.delivery(
-        runs.at_step(begun, of, place),
-        of,
-        event(**fields),
-        secrets={"ntfy": "s3cret"},
-        store_id="store",
-        now=NOW,
-    )
-    return delivery if isinstance(delivery, GiveUp) else delivery.args
+def all_filled(of: Program, fields: Mapping[str, Any]) -> list[Any]:
+    return [filled(one, of, **fields) for one in steps(of)]
 
 
 @pytest.mark.parametrize(
@@ -252,9 +275,9 @@ def test_a_retry_keeps_what_it_does_not_say(
 
 def test_a_step_expires_as_it_says_else_as_its_rule_says() -> None:
     text = rule(actions="[{log: a, expires: 1s}, {log: b}, {log: c, expires: never}]")
-    assert [one.expires_s for one in program(text).steps] == [1, 60, None]
+    assert [one.expires_s for one in steps(program(text))] == [1, 60, None]
     text = text.replace("  triggers", "  expires: never\n  triggers")
-    assert [one.expires_s for one in program(text).steps] == [1, None, None]
+    assert [one.expires_s for one in steps(program(text))] == [1, None, None]
 
 
 @pytest.mark.parametrize(
@@ -381,7 +404,7 @@ def test_a_variable_that_the_call_names_is_there() -> None:
     assert fires(text, caller="a", callee="b")
     assert not fires(text, caller="a", callee="a")
     again = programs.program(json.loads(json.dumps(program(text).source)), LANGUAGE)
-    assert args_of(again, 0, {"caller": "b"}) == {"text": "yes"}
+    assert all_filled(again, {"caller": "b"}) == [{"text": "yes"}]
 
 
 def test_variables_that_are_wrong_make_no_second_problem_of_conditions() -> None:
@@ -396,10 +419,10 @@ def test_a_secret_stays_a_name_in_what_is_stored() -> None:
 
 
 def test_the_digest_of_a_program_is_of_what_it_says_not_of_how_it_looks() -> None:
-    plain = programs.program_digest(program(rule()))
+    plain = program(rule()).digest
     noted = rule("{event: ring}").replace("actions:", "actions:  # a note\n   ")
-    assert programs.program_digest(program(noted)) == plain
-    assert programs.program_digest(program(rule(actions="[{log: ho}]"))) != plain
+    assert program(noted).digest == plain
+    assert program(rule(actions="[{log: ho}]")).digest != plain
 
 
 # --- A program made again from what a run keeps -----------------------------------------------
@@ -425,11 +448,11 @@ def test_a_program_made_again_from_its_stored_source_does_the_same(
     stored = json.loads(json.dumps(original.source))
     again = programs.program(stored, SHIPPED.language)
     assert again.source == stored
-    assert programs.program_digest(again) == programs.program_digest(original)
+    assert again.digest == original.digest
     assert (again.rule, again.vars) == (original.rule, original.vars)
-    for place, (old, new) in enumerate(zip(original.steps, again.steps, strict=True)):
+    for old, new in zip(steps(original), steps(again), strict=True):
         assert {**vars_of(old), "args": None} == {**vars_of(new), "args": None}
-        assert args_of(again, place, fields) == args_of(original, place, fields)
+    assert all_filled(again, fields) == all_filled(original, fields)
 
 
 def vars_of(value: Any) -> dict[str, Any]:
@@ -439,9 +462,8 @@ def vars_of(value: Any) -> dict[str, Any]:
 def test_the_rule_with_every_key_is_made_again_too() -> None:
     original = program(EVERY_KEY)
     again = programs.program(json.loads(json.dumps(original.source)), LANGUAGE)
-    for place in range(len(original.steps)):
-        for fields in ({"caller": "030", "extension": "101"}, {}):
-            assert args_of(again, place, fields) == args_of(original, place, fields)
+    for fields in ({"caller": "030", "extension": "101"}, {}):
+        assert all_filled(again, fields) == all_filled(original, fields)
 
 
 def test_a_program_that_this_release_does_not_understand_says_why() -> None:
@@ -770,6 +792,46 @@ TRIGGERS = [
         ["3:43: unknown-field: no event has a field 'extn' (did you mean 'extension'?)"],
         id="the second trigger of a list",
     ),
+    pytest.param(
+        "{event: ring, for: {seconds: 5}, until: anser}",
+        [
+            "3:32: wrong-type: a mapping is not a duration such as 20s or 5m (write 5s)",
+            ("3:53: unknown-event: no report is the event 'anser' (did you mean 'answer'?)"),
+        ],
+        id="for as Home Assistant has it, and what ends it",
+    ),
+    pytest.param(
+        "[{event: ring, until: bye}, {event: ring, for: 5s, until: [bye, rign, 5]}]",
+        [
+            "3:28: unknown-key: 'until' stands beside 'for' only (say for how long: for: 20s)",
+            "3:77: unknown-event: no report is the event 'rign' (did you mean 'ring'?)",
+            "3:83: wrong-type: 5 is not text (put it in quotes)",
+        ],
+        id="until alone, and a number as an event",
+    ),
+    pytest.param(
+        "{event: ring, for: 5s, count: {at_least: 3, within: 5m}}",
+        ["3:36: two-keys: 'for' and 'count' can't both stand in a trigger"],
+        id="for and count",
+    ),
+    pytest.param(
+        "[{event: ring, count: 3}, {event: ring, count: {times: 3, window: 5m, of: call}}]",
+        [
+            ("3:35: wrong-type: 3 is not a mapping (such as {at_least: 3, within: 5m})"),
+            "3:61: unknown-key: 'times' is no key of a count (say 'at_least')",
+            "3:71: unknown-key: 'window' is no key of a count (say 'within')",
+            ("3:87: wrong-value: 'call' is none of calls, reports (did you mean 'calls'?)"),
+        ],
+        id="counts that are none",
+    ),
+    pytest.param(
+        "{event: ring, count: {at_least: 1, within: 5}}",
+        [
+            "3:45: wrong-value: 1 is less than 2",
+            "3:56: wrong-type: 5 is not a duration such as 20s or 5m (write 5s)",
+        ],
+        id="a count of one",
+    ),
 ]
 
 NO_NAME = "'{}' is no name that templates know"
@@ -820,6 +882,25 @@ CONDITIONS = [
             )
         ],
         id="a time without a name",
+    ),
+    pytest.param(
+        "[{state: {armd: 1}}, {state: armed}, {state: {armed: {in: no, exist: 1}}}, {armed: 1}]",
+        [
+            "4:25: unknown-state: no state is called 'armd' (did you mean 'armed'?)",
+            "4:44: wrong-type: 'armed' is not a mapping (such as {armed: \"true\"})",
+            "4:77: unknown-key: 'exist' is no key of a field test (did you mean 'exists'?)",
+            "4:91: unknown-field: no event has a field 'armed' (say state: {armed: …})",
+        ],
+        id="states that are none, and one in a field's place",
+    ),
+    pytest.param(
+        "[{state: {armed: {in: famly}}}, {state: {x: 1}}, {state: {}}]",
+        [
+            ("4:37: unknown-group: no group is called 'famly' (did you mean 'family'?)"),
+            "4:56: unknown-state: no state is called 'x' (declare it under 'state:')",
+            '4:72: wrong-value: this mapping is empty (such as {armed: "true"})',
+        ],
+        id="tests of states",
     ),
     pytest.param(
         "{trigger: dor}",
@@ -936,13 +1017,13 @@ CONDITIONS = [
         id="a secret",
     ),
     pytest.param(
-        "['{{ call.answered }}', '{{ state.x == 1 }}', '{{ outcome == 1 }}']",
+        "['{{ call.anwsered }}', '{{ state.x == 1 }}', '{{ outcome == 1 }}']",
         [
-            "4:20: not-yet: 'call' is not in this release yet",
-            "4:43: not-yet: 'state' is not in this release yet",
-            "4:65: not-yet: 'outcome' is not in this release yet",
+            "4:25: unknown-name: 'call' has no 'anwsered' (did you mean 'answered'?)",
+            "4:49: unknown-name: 'state' has no 'x' (declare it under 'state:')",
+            ("4:65: unknown-name: 'outcome' is not known here (only 'finally' knows it)"),
         ],
-        id="names of a later release",
+        id="names that have their places",
     ),
 ]
 
@@ -967,7 +1048,12 @@ ACTIONS = [
     pytest.param("[{}]", ["4:13: wrong-value: this mapping is empty"], id="an empty action"),
     pytest.param(
         "[{log: a}, {timeout: 5s}]",
-        ["4:23: no-verb: an action needs a verb: one of http, log, mqtt, shell"],
+        [
+            (
+                "4:23: no-verb: an action needs a verb: one of http, log, mqtt, shell, choose,"
+                " delay, if, parallel, repeat, script, set, stop, wait_for"
+            )
+        ],
         id="an action without a verb",
     ),
     pytest.param(
@@ -1296,10 +1382,10 @@ FILES = [
         "automation: []\nrulse: []\nzzz: 1\n",
         [
             "1:1: unknown-key: 'automation' is no key of a rule file (say 'rules')",
-            "2:1: unknown-key: 'rulse' is no key of a rule file (did you mean 'rules'?)",
+            ("2:1: unknown-key: 'rulse' is no key of a rule file (did you mean 'rules'?)"),
             (
-                "3:1: unknown-key: 'zzz' is no key of a rule file"
-                " (there are rules, groups, state, scripts, times)"
+                "3:1: unknown-key: 'zzz' is no key of a rule file (there are rules, "
+                "groups, scripts, state, times)"
             ),
         ],
         id="keys of a file",
@@ -1395,6 +1481,61 @@ FILES = [
         id="times that only their meaning shows to be wrong",
     ),
     pytest.param(
+        f"rules:\n- id: a\n  per: [callr, payload, call]\n  once_per: caller\n  mode: queue\n"
+        f"  max: 0\n  cooldown: {{minutes: 5}}\n  finally: {{log: a}}\n{RULE}",
+        [
+            ("3:9: unknown-field: no event has a field 'callr' (did you mean 'caller'?)"),
+            ("3:16: unknown-field: no event has a field 'payload' (say 'payload.NAME')"),
+            "4:13: wrong-value: 'caller' is not call (did you mean 'call'?)",
+            (
+                "5:9: wrong-value: 'queue' is none of parallel, single, restart, queued "
+                "(did you mean 'queued'?)"
+            ),
+            "6:8: wrong-value: 0 is less than 1",
+            "7:13: wrong-type: a mapping is not a duration such as 20s or 5m (write 5m)",
+            (
+                "8:12: wrong-type: a mapping is not a list (put '- ' before it, or "
+                "brackets around it)"
+            ),
+        ],
+        id="what keeps runs apart and ends them",
+    ),
+    pytest.param(
+        f"rules:\n- id: a\n  per: cal\n  cooldown: 5\n{RULE}"
+        f"- id: b\n  per: 5\n  throttle: 5m\n{RULE}",
+        [
+            "3:8: unknown-field: no event has a field 'cal' (did you mean 'call'?)",
+            "4:13: wrong-type: 5 is not a duration such as 20s or 5m (write 5s)",
+            "8:8: wrong-type: 5 is not text or a list (such as call)",
+            "9:3: unknown-key: 'throttle' is no key of a rule (say 'cooldown')",
+        ],
+        id="more of the same",
+    ),
+    pytest.param(
+        "state: {a b: 1, c: null, d: {topic: x}, e: {mqtt: 'a/#'}, f: {mqtt: 'a/{{ x }}'},"
+        " g: {initial: 5}, h: {mqtt: ''}}\n",
+        [
+            (
+                "1:9: wrong-value: 'a b' is not a name for templates: letters, digits "
+                "and _, no digit first"
+            ),
+            (
+                "1:20: wrong-type: null is not text or a number or true or false or a "
+                "list or a mapping (write its first value, or {mqtt: TOPIC})"
+            ),
+            "1:30: unknown-key: 'topic' is no key of a state (say 'mqtt')",
+            "1:51: bad-topic: '#' can't stand in a topic (one state has one topic)",
+            ("1:69: bad-topic: the topic of a state takes no templates (write the whole topic)"),
+            ("1:86: missing-key: 'mqtt' is missing from a state (such as mqtt: home/alarm/armed)"),
+            (
+                "1:87: unknown-key: 'initial' is no key of a state (write the first "
+                "value by itself, as in missed: 0)"
+            ),
+            "1:110: wrong-value: this text is empty",
+        ],
+        id="states",
+    ),
+    pytest.param(
         f"rules:\n- id: a\n  id: b\n{RULE}",
         ["3:3: duplicate-key: 'id' is given twice (first in line 2)"],
         id="a key given twice",
@@ -1431,7 +1572,7 @@ def test_a_mistake_in_a_trigger(triggers: str, expected: list[str]) -> None:
 
 @pytest.mark.parametrize(("conditions", "expected"), CONDITIONS)
 def test_a_mistake_in_a_condition(conditions: str, expected: list[str]) -> None:
-    names = "groups: {family: [1]}\ntimes: {night: {after: 22:00}}\n"
+    names = "groups: {family: [1]}\ntimes: {night: {after: 22:00}}\nstate: {armed: {mqtt: a}}\n"
     text = asking(conditions, "[{event: ring, id: door}, {event: alert}]")
     assert told(names, text) == [f"b.yaml:{line}" for line in expected]
 
@@ -1469,27 +1610,6 @@ def asking(conditions: str, triggers: str = "{event: ring}", log: str = "hi") ->
     return rule(f"{triggers}\n  conditions: {conditions}", f"[{{log: '{log}'}}]")
 
 
-LATER: dict[str, Callable[[str], tuple[str, str]]] = {
-    "condition": lambda key: (asking(f"{{not: {{{key}: 5}}}}"), "4:22"),
-    "file": lambda key: (f"{key}: {{}}\n" + rule(), "1:1"),
-    "rule": lambda key: (rule() + f"  {key}: 1\n", "5:3"),
-    "trigger": lambda key: (rule(f"{{event: ring, {key}: 20s}}"), "3:27"),
-    "step": lambda key: (rule(actions=f"[{{log: a, {key}: 1}}]"), "4:22"),
-}
-
-
-@pytest.mark.parametrize(
-    ("kind", "key"), [(kind, key) for kind, keys in sorted(NOT_YET.items()) for key in sorted(keys)]
-)
-def test_a_key_of_a_later_release_is_known_and_refused(kind: str, key: str) -> None:
-    text, place = LATER[kind](key)
-    assert told(text) == [f"a.yaml:{place}: not-yet: '{key}' is not in this release yet"]
-
-
-def test_the_schema_describes_the_keys_of_a_later_release() -> None:
-    assert frozenset().union(*NOT_YET.values()) <= set(schema_keys(LANGUAGE.rules_schema.document))
-
-
 def test_all_problems_of_all_files_come_at_once_and_sorted() -> None:
     lines = told(
         "groups: {g: [1]}\nrules:\n"
@@ -1509,13 +1629,17 @@ def test_all_problems_of_all_files_come_at_once_and_sorted() -> None:
     ]
 
 
-def test_ids_groups_and_times_are_each_unique_over_all_files() -> None:
-    text = "groups: {x: [1]}\ntimes: {x: {years: 2026}}\n" + rule().replace("id: r", "id: x")
-    assert ruleset(text).by_id.keys() == {"x"}, "a group, a time and a rule may share a name"
+def test_each_kind_of_name_is_unique_over_all_files() -> None:
+    text = (
+        "groups: {x: [1]}\ntimes: {x: {years: 2026}}\nstate: {x: 1}\nscripts: {x: [{log: a}]}\n"
+    ) + rule().replace("id: r", "id: x")
+    assert ruleset(text).by_id.keys() == {"x"}, "a name of each kind may be the same"
     assert told(text, text) == [
         "b.yaml:1:10: duplicate-group: the group 'x' stands also at a.yaml:1:10",
         "b.yaml:2:9: duplicate-time: the time 'x' stands also at a.yaml:2:9",
-        "b.yaml:4:7: duplicate-id: the id 'x' stands also at a.yaml:4:7",
+        "b.yaml:3:9: duplicate-state: the state 'x' stands also at a.yaml:3:9",
+        "b.yaml:4:11: duplicate-script: the script 'x' stands also at a.yaml:4:11",
+        "b.yaml:6:7: duplicate-id: the id 'x' stands also at a.yaml:6:7",
     ]
 
 
@@ -1623,6 +1747,28 @@ def test_a_member_that_a_users_own_event_may_have_is_good(text: str) -> None:
             id="of an event told by its action",
         ),
         pytest.param(
+            rule("{event: fax}\n  per: [payload.pages, payload.pags]"),
+            ["4:24: unknown-member: 'payload' has no 'pags' (did you mean 'pages'?)"],
+            id="that keeps runs apart",
+        ),
+        pytest.param(
+            rule(
+                "{event: fax}",
+                "[{wait_for: {event: door, payload.pages: 1}, same: [payload.pages, payload.x]},"
+                " {if: {payload.pags: 1}, then: [{log: '{{ payload.pagse }}'}]}]",
+            ),
+            [
+                ("4:38: unknown-member: 'payload' has no 'pages' (it has action, floor, sender)"),
+                (
+                    "4:79: unknown-member: 'payload' has no 'x' (it has action, callid, "
+                    "notes, pages, sender, tags)"
+                ),
+                ("4:98: unknown-member: 'payload' has no 'pags' (did you mean 'pages'?)"),
+                ("4:141: unknown-member: 'payload' has no 'pagse' (did you mean 'pages'?)"),
+            ],
+            id="in steps",
+        ),
+        pytest.param(
             rule("{event: fax, payload.sender.nubmer: 3, payload.pages.x: 1}"),
             [
                 ("3:26: unknown-member: 'payload.sender' has no 'nubmer' (did you mean 'number'?)"),
@@ -1662,30 +1808,14 @@ def test_a_users_own_event_is_unknown_without_its_schema() -> None:
 def codes_in_the_code() -> set[str]:
     """Every problem code that the modules which read rules can give."""
     package = Path(pbxrules.__file__).parent
-    modules = [
+    return codes_in(
         package / "rules.py",
-        package / "programs.py",
+        package / "rulefile.py",
         package / "schema.py",
+        package / "steps" / "commands.py",
         *(package / "conditions").glob("*.py"),
         *(package / "template").glob("*.py"),
-    ]
-    found: set[str] = set()
-    for module in modules:
-        for node in ast.walk(ast.parse(module.read_text("utf-8"))):
-            if isinstance(node, ast.Call):
-                found |= {
-                    argument.value
-                    for argument in [*node.args, *(word.value for word in node.keywords)]
-                    if isinstance(argument, ast.Constant)
-                    and isinstance(argument.value, str)
-                    and is_code(argument.value)
-                }
-    return found
-
-
-def is_code(text: str) -> bool:
-    words = text.split("-")
-    return len(words) > 1 and words[0] != "x" and all(w.isalpha() and w.islower() for w in words)
+    )
 
 
 def test_every_problem_code_has_a_row_in_these_tables() -> None:
@@ -1700,7 +1830,10 @@ def test_every_problem_code_has_a_row_in_these_tables() -> None:
 WORDS = [
     "rules", "groups", "id", "triggers", "actions", "for", "mqtt", "log", "shell", "http", "event",
     "extension", "in", "not", "exists", "glob", "env", "cwd", "topic", "payload", "text", "url",
-    "vars", "expires", "retry", "enabled", "times", "mode", "a", "x y", "", "payload.x",
+    "vars", "expires", "retry", "enabled", "times", "mode", "a", "x y", "", "payload.x", "if",
+    "then", "else", "choose", "when", "do", "default", "repeat", "parallel", "set", "script",
+    "with", "wait_for", "same", "delay", "stop", "state", "scripts", "finally", "per", "count",
+    "until", "register", "blink", "missed", "armed",
 ]  # fmt: skip
 VALUES = st.recursive(
     st.none()
@@ -1795,3 +1928,26 @@ def test_nobody_is_told_of_an_unknown_group_while_a_file_with_groups_is_not_read
         "b.yaml:1:18: yaml-syntax: this bracket is not closed (']' is missing, or ',')"
     ]
     assert "unknown-group" in told(asks, "groups: {other: [1]}\n")[0]
+
+
+UNREAD = [
+    pytest.param("conditions: {time: night}\n  actions: [{log: a}]", "times", id="times"),
+    pytest.param("conditions: {state: {n: 1}}\n  actions: [{log: a}]", "state", id="state"),
+    pytest.param("actions: [{set: {n: 1}}]", "state", id="state that is set"),
+    pytest.param("actions: [{log: '{{ state.n }}'}]", "state", id="state in templates"),
+    pytest.param("actions: [{script: {name: blink}}]", "scripts", id="scripts"),
+]
+
+
+@pytest.mark.parametrize(("does", "kind"), UNREAD)
+def test_nobody_is_told_of_unknown_names_where_not_all_could_be_read(does: str, kind: str) -> None:
+    asks = f"rules:\n- id: r\n  triggers: any\n  {does}\n"
+    assert told(asks)[0].split(": ")[1].startswith("unknown-")
+    assert [line.split(": ")[1] for line in told(asks, f"{kind}: {{a: [1\n")] == ["yaml-syntax"]
+    assert [line[:6] for line in told(asks, f"{kind}: [a]\n")] == ["b.yaml"]
+
+
+def test_what_a_script_that_was_not_read_to_its_end_names_nobody_knows() -> None:
+    asks = "rules: [{id: r, triggers: any, actions: [{script: {name: blink, with: {lamp: a}}}]}]\n"
+    cut = "scripts:\n  blink:\n  - delay: 1s\n  - log: 'the lamp\n"
+    assert [line.split(": ")[:2] for line in told(asks, cut)] == [["b.yaml:4:10", "yaml-syntax"]]

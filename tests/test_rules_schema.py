@@ -9,7 +9,6 @@ import jsonschema
 import pytest
 
 from pbxrules import shipped
-from pbxrules.language import NOT_YET
 from pbxrules.pbx.openvox import FIELDS
 from pbxrules.schema import Schema
 from pbxrules.yamlsource import read
@@ -76,12 +75,7 @@ def test_a_key_has_a_description_that_is_a_sentence(path: str) -> None:
 def test_a_key_shows_what_may_be_written(path: str) -> None:
     key = KEYS[path]
     shows = SHOWING & key.keys() or shown(key)
-    assert shows or key.get("type") == "boolean" or "deprecationMessage" in key
-
-
-def test_the_keys_without_examples_are_those_of_a_later_release() -> None:
-    later = {path.rpartition("/")[2] for path, key in KEYS.items() if "deprecationMessage" in key}
-    assert later == frozenset().union(*NOT_YET.values())
+    assert shows or key.get("type") == "boolean"
 
 
 def shown(part: Mapping[str, Any]) -> list[str]:

@@ -9,6 +9,7 @@ import subprocess
 import threading
 import tracemalloc
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import pytest
 
 from pbxrules.actions.command import KEPT_BYTES, Command, Exited, Stop, Stopped, TimedOut, run
 from pbxrules.actions.shell import Shell
-from pbxrules.model import Done, FieldValue, GiveUp, Outcome, TryAgain
+from pbxrules.model import NOTHING, Done, FieldValue, GiveUp, Outcome, TryAgain
 from tests.deliveries import delivery
 
 HOSTILE = "$(touch x); `touch x`; --help 'touch x' \"& touch x &\" | touch x\n#"
@@ -34,6 +35,16 @@ each_way = pytest.mark.usefixtures("_each_way_to_see_an_exit")
 
 
 def perform(args: Mapping[str, Any], **more: Any) -> Outcome:
+    """What becomes of one command, without what is kept of it."""
+    return replace(performed(args, **more), result=NOTHING)
+
+
+def kept(args: Mapping[str, Any], **more: Any) -> Mapping[str, Any]:
+    """What ``register`` keeps of one command."""
+    return performed(args, **more).result
+
+
+def performed(args: Mapping[str, Any], **more: Any) -> Outcome:
     """What becomes of one command of a daemon with this process's environment."""
 
     async def one() -> Outcome:
@@ -241,6 +252,59 @@ def test_promise_8_of_a_command_that_was_given_a_secret_no_output_is_kept(
     assert perform({"script": script}, uses_secret=True) == expected
 
 
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        pytest.param("true", (0, "", "", False), id="nothing was said"),
+        pytest.param("echo on; echo; echo", (0, "on", "", False), id="its last line ends are cut"),
+        pytest.param(
+            "printf ' a\nb '; echo c >&2; exit 3", (3, " a\nb ", "c", False), id="both, and a code"
+        ),
+        pytest.param("printf '\\377\\0'", (0, "\ufffd\0", "", False), id="that need not be text"),
+        pytest.param("kill -9 $$", (None, "", "", False), id="killed, it has no code"),
+        pytest.param("sleep 60", (None, "", "", True), id="its time was over"),
+    ],
+)
+def test_the_result_of_a_command(script: str, expected: tuple[int | None, str, str, bool]) -> None:
+    result = kept({"script": script}, timeout_s=1.0 if "sleep" in script else 20.0)
+    assert result == dict(
+        zip(("exit_code", "stdout", "stderr", "timed_out"), expected, strict=True)
+    )
+
+
+def test_a_command_that_never_ran_has_a_result_without_a_code() -> None:
+    result = kept({"argv": ["/nowhere/light"]})
+    assert result == {"exit_code": None, "stdout": "", "stderr": "", "timed_out": False}
+
+
+@pytest.mark.parametrize(
+    ("stdout", "stderr", "expected"),
+    [
+        pytest.param(100_000, 0, (65_536, 0), id="one alone has all of it"),
+        pytest.param(0, 100_000, (0, 65_536), id="so has the other"),
+        pytest.param(100_000, 1_000, (64_536, 1_000), id="what is short is kept whole"),
+        pytest.param(1_000, 100_000, (1_000, 64_536), id="whichever it is"),
+        pytest.param(100_000, 100_000, (32_768, 32_768), id="both long have half each"),
+    ],
+)
+def test_of_a_commands_output_64_kib_are_kept_in_all(
+    stdout: int, stderr: int, expected: tuple[int, int]
+) -> None:
+    fill = "head -c {} /dev/zero | tr '\\0' x"
+    result = kept({"script": f"{fill.format(stdout)}; {fill.format(stderr)} >&2"})
+    assert (len(result["stdout"]), len(result["stderr"])) == expected
+
+
+def test_output_that_is_no_text_grows_no_larger_as_text() -> None:
+    result = kept({"script": "head -c 65536 /dev/zero | tr '\\0' '\\377'"})
+    assert result["stdout"] == "\ufffd" * (65_536 // 3)
+
+
+def test_promise_8_the_result_of_a_command_with_a_secret_has_none_of_its_words() -> None:
+    result = kept({"script": "echo tok; echo ken >&2; exit 3"}, uses_secret=True)
+    assert result == {"exit_code": 3, "timed_out": False}
+
+
 def test_a_very_long_line_is_cut() -> None:
     assert perform({"script": "head -c 100000 /dev/zero | tr '\\0' x"}) == Done(detail="x" * 200)
 
@@ -419,7 +483,9 @@ def test_close_ends_what_still_runs(tmp_path: Path) -> None:
         await shell.close()
         return await task
 
-    assert asyncio.run(closed()) == TryAgain(reason="killed, for the daemon stops")
+    outcome = asyncio.run(closed())
+    assert isinstance(outcome, TryAgain)
+    assert outcome.reason == "killed, for the daemon stops"
 
 
 def test_a_stop_counts_before_and_after_too() -> None:
@@ -463,7 +529,7 @@ def test_commands_run_side_by_side_up_to_the_bound(tmp_path: Path) -> None:
         finally:
             await shell.close()
 
-    assert asyncio.run(together()) == [Done()] * 8
+    assert [replace(outcome, result=NOTHING) for outcome in asyncio.run(together())] == [Done()] * 8
 
 
 def test_the_dispatcher_is_told_the_bounds() -> None:

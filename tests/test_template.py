@@ -47,7 +47,8 @@ NAMES = Names(
         "body": None,
         "outcome": frozenset(),
     },
-    later=frozenset({"call"}),
+    elsewhere={"later": "it is registered only further on"},
+    withheld={"light": frozenset({"stderr"})},
 )
 SCOPE = Scope(
     fields={
@@ -515,7 +516,8 @@ def test_hostile_callers_as_values(source: str, caller: str, expected: Any) -> N
     rows(
         ("an unknown name", "a {{ caler }}", VALUE, 5, "did you mean 'caller'?"),
         ("a word without quotes", "{{ ON }}", VALUE, 3, "a text stands in quotes: 'ON'"),
-        ("a name of a later release", "{{ call.answered }}", VALUE, 3, "not in this release yet"),
+        ("a name of elsewhere", "{{ later.x }}", VALUE, 3, "it is registered only further on"),
+        ("what a secret withholds", "{{ light.stderr }}", VALUE, 9, "its action uses a secret"),
         ("a member of the time", "{{ now.hours }}", VALUE, 7, "did you mean 'hour'?"),
         ("a method of the time", "{{ now.isoformat }}", VALUE, 7, "'now' has no 'isoformat'"),
         ("the time as a call", "{{ now() }}", VALUE, 3, "write 'now'"),

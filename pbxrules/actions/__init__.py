@@ -5,6 +5,16 @@ from typing import Protocol
 
 from pbxrules.model import Delivery, Outcome
 
+KEPT_BYTES = 64 * 1024
+"""Of what a command prints or a target answers, in the result that ``register`` keeps."""
+
+
+def kept_text(output: bytes, most: int = KEPT_BYTES, *, encoding: str = "utf-8") -> str:
+    """*output* as text of at most so many bytes in UTF-8; what is no text becomes U+FFFD."""
+    text = output[:most].decode(encoding, "replace")
+    # U+FFFD has three bytes, and other encodings' letters have two.
+    return text.encode("utf-8", "replace")[:most].decode(errors="ignore")
+
 
 class Performer(Protocol):
     """Performs the deliveries of one verb."""

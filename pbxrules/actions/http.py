@@ -15,7 +15,7 @@ import json
 import re
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
@@ -32,9 +32,11 @@ from tornado.iostream import IOStream, StreamClosedError
 from tornado.tcpclient import TCPClient
 
 from pbxrules import __version__
+from pbxrules.actions import KEPT_BYTES, kept_text
 from pbxrules.model import Delivery, Done, GiveUp, Outcome, TryAgain
+from pbxrules.pbx.body import json_value
 
-READ_BYTES = 64 * 1024
+READ_BYTES = KEPT_BYTES
 """Of an answer's body; then the connection is closed."""
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -45,6 +47,7 @@ OURS = frozenset(
 )
 """Headers that a rule can't set: they say where the message ends, or which one it is."""
 
+_CHARSET = re.compile(r'charset="?([A-Za-z0-9_.:-]{1,40})')
 _CONTROL = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _HOST = re.compile(r"[A-Za-z0-9._:%-]+")
@@ -79,10 +82,13 @@ class Http:
         except OSError as error:  # refused, unresolved, TLS, cut off, timed out
             late = deadline.expired()
             trouble = f" within {delivery.timeout_s:g} s" if late else f": {_words(error)}"
+        outcome: Outcome
         if answer.status is None:
-            return TryAgain(reason=f"no answer from {request.authority}{trouble}")
-        location = "" if delivery.uses_secret else answer.location
-        return _outcome(answer.status, location, request)
+            outcome = TryAgain(reason=f"no answer from {request.authority}{trouble}")
+        else:
+            location = "" if delivery.uses_secret else answer.location
+            outcome = _outcome(answer.status, location, request)
+        return replace(outcome, result=_result(answer, quiet=delivery.uses_secret))
 
     async def close(self) -> None:
         """Let the resolver go."""
@@ -116,13 +122,16 @@ class Http:
 
 
 class _Answer(HTTPMessageDelegate):
-    """The status and the address of a redirect, noted as they come."""
+    """The status, the address of a redirect and the body, noted as they come."""
 
     def __init__(self) -> None:
         self.stream: IOStream | None = None
         self.status: int | None = None
         self.location = ""
-        self._read_bytes = 0
+        self.kind = ""
+        """As ``Content-Type`` has it."""
+        self.body = bytearray()
+        """So much of it as is read."""
 
     def headers_received(
         self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
@@ -130,10 +139,11 @@ class _Answer(HTTPMessageDelegate):
         if isinstance(start_line, ResponseStartLine) and start_line.code >= HTTPStatus.OK:
             self.status = start_line.code
             self.location = headers.get("Location", "")
+            self.kind = headers.get("Content-Type", "")
 
     def data_received(self, chunk: bytes) -> None:
-        self._read_bytes += len(chunk)
-        if self._read_bytes > READ_BYTES:
+        self.body += chunk
+        if len(self.body) > READ_BYTES:
             self.finish()
 
     def finish(self) -> None:
@@ -255,6 +265,19 @@ def _outcome(status: int, location: str, request: _Request) -> Outcome:
             pointed = _pointed(location, request)
             return GiveUp(reason=f"{said}{pointed}; redirects are not followed")
     return GiveUp(reason=said)
+
+
+def _result(answer: _Answer, *, quiet: bool) -> dict[str, Any]:
+    """What ``register`` keeps of it; *quiet*: nothing that the target said."""
+    if quiet:
+        return {"status": answer.status}
+    charset = _CHARSET.search(answer.kind)
+    try:
+        body = kept_text(bytes(answer.body), encoding=charset[1] if charset else "utf-8")
+    except LookupError:  # nobody knows that encoding
+        body = kept_text(bytes(answer.body))
+    whole = len(answer.body) <= READ_BYTES
+    return {"status": answer.status, "body": body, "json": json_value(body) if whole else None}
 
 
 def _pointed(location: str, request: _Request) -> str:

@@ -24,7 +24,7 @@ import random
 import socket
 import ssl
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -44,6 +44,8 @@ MAX_IN_FLIGHT = 100
 BACK_OFF_S = (0.5, 30.0)
 CONNECT_TIMEOUT_S = 5.0
 V5, V3 = paho.MQTTv5, paho.MQTTv311
+MAX_TOLD = 64 * 1024
+"""Bytes that are kept of a message that is state of the rule set."""
 MAX_STRIKES = 2
 BLAME_S = 2.0
 """A message is blamed for a disconnect that comes this soon after it was sent."""
@@ -99,6 +101,26 @@ class Mqtt:
         self._spoke_5 = False
         self._max_packet: int | None = None
         self._task: asyncio.Task[None] | None = None
+        self._topics: frozenset[str] = frozenset()
+        """Those of which the messages are state of the rule set."""
+        self._told: Callable[[str, str | None], None] = lambda _topic, _text: None
+
+    def watch(self, topics: Iterable[str], told: Callable[[str, str | None], None]) -> None:
+        """Call *told* with a topic and its text for each message of *topics*, and no others.
+
+        None: the retained message was taken away.  May be called again, with other topics.
+        """
+        self._told = told
+        before, self._topics = self._topics, frozenset(topics)
+        if self.connected and self._client is not None:
+            if gone := sorted(before - self._topics):
+                self._client.unsubscribe(gone)
+            self._subscribe(self._client, self._topics - before)
+            self._write_rest()
+
+    def _subscribe(self, client: paho.Client, topics: Iterable[str]) -> None:
+        if wanted := [(topic, 1) for topic in sorted(topics)]:
+            client.subscribe(wanted)
 
     def start(self) -> None:
         """Begin to connect, and go on until ``close``."""
@@ -277,6 +299,7 @@ class Mqtt:
         client.will_set(STATUS_TOPIC, "offline", qos=1, retain=True)
         client.on_connect = self._on_connect
         client.on_publish = self._on_publish
+        client.on_message = self._on_message
         return client
 
     def _open(self, client: paho.Client) -> None:
@@ -316,6 +339,7 @@ class Mqtt:
         self._announcing = None
         if client is not None:
             client.on_disconnect = client.on_connect = client.on_publish = None
+            client.on_message = None
             sock = client.socket()
             client.disconnect()
             if sock is not None:
@@ -393,6 +417,7 @@ class Mqtt:
     def _announce(self, client: paho.Client) -> None:
         if client is self._client and self._connected:
             self._announcing = client.publish(STATUS_TOPIC, "online", qos=1, retain=True).mid
+            self._subscribe(client, self._topics)
             self._write_rest()
             self._on_ready()
 
@@ -418,6 +443,11 @@ class Mqtt:
             sent.outcome.set_result(GiveUp(reason=f"the broker refused it: {reason}"))
         else:
             sent.outcome.set_result(Done())
+
+    def _on_message(self, client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
+        if client is self._client and message.topic in self._topics:
+            text = message.payload[:MAX_TOLD].decode("utf-8", "replace")
+            self._told(message.topic, text if message.payload else None)
 
 
 class _Packed(Properties):

@@ -13,8 +13,11 @@ import re
 import signal
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
+from pbxrules.actions import KEPT_BYTES, kept_text
 from pbxrules.actions.command import (
     Command,
     Ended,
@@ -67,7 +70,8 @@ class Shell:
         self._running.add(stop)
         try:
             ended = await asyncio.shield(running)
-            return _outcome(command, ended, quiet=delivery.uses_secret)
+            outcome = _outcome(command, ended, quiet=delivery.uses_secret)
+            return replace(outcome, result=_result(ended, quiet=delivery.uses_secret))
         except asyncio.CancelledError:
             stop.set()
             if not job.cancel():  # a thread has it already
@@ -144,6 +148,22 @@ def _outcome(command: Command, ended: Ended, *, quiet: bool) -> Outcome:
             return TryAgain(reason="killed, for the daemon stops")
         case NotStarted(error=error):
             return _not_started(command, error)
+
+
+def _result(ended: Ended, *, quiet: bool) -> dict[str, Any]:
+    """What ``register`` keeps of it; *quiet*: nothing that it said."""
+    exited = ended if isinstance(ended, Exited) else Exited(code=-1, stdout=b"", stderr=b"")
+    told = {
+        "exit_code": exited.code if exited.code >= 0 else None,
+        "timed_out": isinstance(ended, TimedOut),
+    }
+    if quiet:
+        return told
+    # Of both together no more than is kept: whichever is short leaves room to the other.
+    half = KEPT_BYTES // 2
+    stdout = kept_text(exited.stdout, KEPT_BYTES - min(half, len(exited.stderr)))
+    stderr = kept_text(exited.stderr, KEPT_BYTES - len(stdout.encode()))
+    return told | {"stdout": stdout.rstrip("\r\n"), "stderr": stderr.rstrip("\r\n")}
 
 
 def _not_started(command: Command, error: OSError | ValueError) -> TryAgain | GiveUp:

@@ -7,10 +7,11 @@ every test but ``exists: false`` and ``not``.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
+from pbxrules.conditions.leaves import Leaf, in_words
 from pbxrules.conditions.numbers import above, below, between, length
 from pbxrules.conditions.parts import (
     Beside,
@@ -24,9 +25,12 @@ from pbxrules.conditions.parts import (
 )
 from pbxrules.conditions.patterns import glob, regex
 from pbxrules.errors import did_you_mean
-from pbxrules.model import Event, FieldTest, FieldValue, Key, Kind
+from pbxrules.model import Event, Facts, FieldTest, FieldValue, Key, Kind, Miss
 
-__all__ = ["IGNORE_CASE", "OPERATORS", "FieldTestError", "field_test", "value_of"]
+__all__ = [
+    "IGNORE_CASE", "OPERATORS", "FieldTestError", "OfField", "field_test", "field_value",
+    "value_of",
+]  # fmt: skip
 
 IGNORE_CASE = "ignore_case"
 """Stands among the operators, tests nothing, and changes what those of ``CASED`` mean."""
@@ -70,11 +74,17 @@ def _of_field(field: str, part: Part) -> FieldTest:
 
 def value_of(event: Event, field: str) -> FieldValue | None:
     """The value that a test of *field* sees; None where the event does not tell it."""
-    if not field.startswith("payload."):
-        return event.fields.get(field)
+    told = event.fields.get(field)
+    if told is not None or not field.startswith("payload."):
+        return told
     value: Any = event.payload
     for name in field.split(".")[1:]:
         value = value.get(name) if isinstance(value, Mapping) else None
+    return field_value(value)
+
+
+def field_value(value: Any) -> FieldValue | None:
+    """A JSON value as a test sees it; None where it is nothing that can be tested."""
     match value:
         case bool():
             return "true" if value else "false"
@@ -84,6 +94,26 @@ def value_of(event: Event, field: str) -> FieldValue | None:
             return tuple(value)
         case _:
             return None
+
+
+@dataclass(frozen=True, slots=True)
+class OfField(Leaf):
+    """Holds if a field is as its test wants it."""
+
+    test: FieldTest
+
+    @property
+    def says(self) -> str:
+        """The field, and what is wanted."""
+        return f"{self.test.field} {self.test.wanted}"
+
+    def is_true(self, facts: Facts) -> bool:
+        """Whether the test holds."""
+        return self.test.holds(value_of(facts.event, self.test.field))
+
+    def miss(self, _: Facts, *, wanted: bool) -> Miss:
+        """The field, and what is wanted; its value is the event's to tell."""
+        return Miss(self.test.field, in_words(self.test.wanted, so=wanted))
 
 
 # --- tests of texts ---------------------------------------------------------------------------

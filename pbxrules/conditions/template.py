@@ -42,6 +42,7 @@ class ByTemplate(Leaf):
             RenderError: It gives anything but true or false, or nothing.
         """
         extras: dict[str, Any] = {
+            **facts.names,
             "rule": {"id": self.rule},
             "trigger": {"id": facts.trigger},
             "now": Instant(facts.wall_s, self.zone),
@@ -62,11 +63,13 @@ def read(source: str, path: Path, reader: "Reader") -> Iterator[Condition]:
     except TemplateError as exc:
         reader.faults += [template_fault(problem, path) for problem in exc.problems]
         return
-    used = variables_used(template.uses, reader.variables)
+    reader.used.names |= template.uses
+    given = reader.variables or {}
+    used = variables_used(template.uses, given)
     yield ByTemplate(
         says=_shown(source),
         template=template,
-        variables=rule_vars({name: reader.variables[name] for name in used}),
+        variables=rule_vars({name: given[name] for name in used}),
         rule=reader.rule,
         zone=reader.language.zone,
     )

@@ -43,13 +43,15 @@ def _read(wanted: Any, path: Path, reader: "Reader") -> Iterator[Condition]:
     if not reader.usable(path):
         return
     listed = wanted if isinstance(wanted, list) else [wanted]
+    known = reader.declared.times
     for place, name in enumerate(listed):
-        if name not in reader.times:
+        reader.used.times.add(name)
+        if name not in known:
             at = (*path, place) if isinstance(wanted, list) else path
-            hint = did_you_mean(name, reader.times) or "describe it under 'times:'"
+            hint = did_you_mean(name, known) or "describe it under 'times:'"
             message = f"no time is called '{name}'"
             reader.faults.append(Fault(at, "unknown-time", message, hint))
-    times = tuple(time for name in listed if (time := reader.times.get(name)))
+    times = tuple(time for name in listed if (time := known.get(name)))
     zones = {zone for time in times for zone in time.spans}
     zone = zones.pop() if len(zones) == 1 else reader.language.zone
     yield AtTime(names=tuple(listed), times=times, zone=zone)

@@ -37,9 +37,11 @@ def _read(wanted: Any, path: Path, reader: "Reader") -> Iterator[Condition]:
     if not reader.usable(path):
         return
     listed = wanted if isinstance(wanted, list) else [wanted]
-    known = [trigger.id for trigger in reader.triggers]
+    known = None if reader.triggers is None else [trigger.id for trigger in reader.triggers]
+    if known == []:  # they are missing, or could not be read, which is told already
+        return
     for place, name in enumerate(listed):
-        if name not in known:
+        if known is not None and name not in known:
             at = (*path, place) if isinstance(wanted, list) else path
             hint = did_you_mean(name, known) or f"it has {', '.join(known)}"
             message = f"the rule has no trigger '{name}'"

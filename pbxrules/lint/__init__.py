@@ -9,12 +9,13 @@ from collections.abc import Iterator, Sequence
 from pbxrules.errors import Problem
 from pbxrules.language import Language
 from pbxrules.lint.absent import absent_warnings
-from pbxrules.lint.actions import action_warnings
+from pbxrules.lint.actions import action_warnings, expiry_warnings
 from pbxrules.lint.alike import alike_warnings
+from pbxrules.lint.compared import compared_warnings
 from pbxrules.lint.never import Places, never_warnings
-from pbxrules.lint.texts import number_warnings, text_warnings
+from pbxrules.lint.texts import number_warnings, quote_warnings, text_warnings
 from pbxrules.lint.unused import unused_warnings
-from pbxrules.lint.written import WrittenRule, written_rules
+from pbxrules.lint.written import Written, WrittenRule, written_rules, written_scripts
 from pbxrules.rules import RuleSet
 from pbxrules.yamlsource import Document
 
@@ -31,6 +32,7 @@ def warnings(
                 *number_warnings(documents),
                 *alike_warnings(rules),
                 *_of_each(rules, language),
+                *_of_actions([*rules, *written_scripts(documents)], language),
             }
         )
     )
@@ -40,6 +42,13 @@ def _of_each(rules: Sequence[WrittenRule], language: Language) -> Iterator[Probl
     places = Places(language)
     for rule in rules:
         yield from never_warnings(rule, places)
-        yield from action_warnings(rule, language)
+        yield from expiry_warnings(rule, language)
         yield from absent_warnings(rule, language, places)
-        yield from text_warnings(rule, language)
+        yield from text_warnings(rule)
+        yield from compared_warnings(rule)
+
+
+def _of_actions(listed: Sequence[Written], language: Language) -> Iterator[Problem]:
+    for written in listed:
+        yield from action_warnings(written, language)
+        yield from quote_warnings(written, language)

@@ -1,14 +1,15 @@
 """Actions that do another thing than they seem to, or do it for a caller."""
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from posixpath import basename
 from typing import Any
 
 from pbxrules.errors import Problem
 from pbxrules.language import Language
-from pbxrules.lint.written import WrittenRule
+from pbxrules.lint.written import Written, WrittenRule
 from pbxrules.schema import Path
+from pbxrules.steps.controls import found, value_at
 from pbxrules.template import Context, TemplateError, compile_template
 
 _OPTION_C = r"-\w*c"
@@ -28,10 +29,13 @@ RUN_CODE: Mapping[str, str] = {
     "mysql": r"-\w*e|--execute(=.*)?",
     "mariadb": r"-\w*e|--execute(=.*)?",
     **dict.fromkeys(
-        ("ssh", "xargs", "parallel", "watch", "awk", "gawk", "mawk", "nawk", "sed", "sqlite3"), ""
+        ("ssh", "xargs", "parallel", "watch", "awk", "gawk", "mawk", "nawk", "sed", "sqlite"), ""
     ),
 }
-"""Programs that run code, and the option that makes code of an argument; ``""``: none needed."""
+"""Programs that run code, without their version, and the option that makes code of an argument.
+
+``""``: none needed.
+"""
 RUN_ANOTHER = frozenset(
     {
         "sudo", "doas", "su", "runuser", "env", "busybox", "nohup", "setsid", "timeout", "time",
@@ -43,37 +47,35 @@ RUN_ANOTHER = frozenset(
 _COMMAND = re.compile(r"(?:^|/)(?:set|command|cmd)$|(?:^|/)cmnd/")
 
 
-def action_warnings(rule: WrittenRule, language: Language) -> Iterator[Problem]:
-    """What is doubtful about the actions of *rule*."""
-    known = list(steps(rule, language))
-    for path, step in known:
+def action_warnings(written: Written, language: Language) -> Iterator[Problem]:
+    """What is doubtful about the actions of a rule or a script."""
+    for path, step in steps(written, language):
         if "mqtt" in step:
-            yield from _of_message(rule, path, step["mqtt"])
+            yield from _of_message(written, path, step["mqtt"])
         elif isinstance(step.get("shell"), list):
-            yield from _of_command(rule, (*path, "shell"), step["shell"], language)
-    yield from _given_up(rule, known)
+            yield from _of_command(written, (*path, "shell"), step["shell"], language)
 
 
-def steps(rule: WrittenRule, language: Language) -> Iterator[tuple[Path, Mapping[str, Any]]]:
-    """Every action of *rule* with its path, at whatever depth."""
-    yield from _steps(rule.value.get("actions"), (*rule.path, "actions"), language.verbs)
+def steps(written: Written, language: Language) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+    """Every action that has a verb with its path, at whatever depth."""
+    for path, listed in written.lists:
+        for at, step in _all_steps(listed, path):
+            if any(key in language.verbs for key in step):
+                yield at, step
 
 
-def _steps(
-    value: Any, path: Path, verbs: Collection[str]
-) -> Iterator[tuple[Path, Mapping[str, Any]]]:
-    if isinstance(value, dict) and any(key in verbs for key in value):
-        yield path, value
-        return
-    for key, inner in value.items() if isinstance(value, dict) else enumerate(value or ()):
-        if isinstance(inner, dict | list):
-            yield from _steps(inner, (*path, key), verbs)
+def _all_steps(value: Sequence[Any], path: Path) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+    for place, step in enumerate(value):
+        here = (*path, place)
+        yield here, step
+        for way in found(step, "lists"):
+            yield from _all_steps(value_at(step, way), (*here, *way))
 
 
 # --- mqtt --------------------------------------------------------------------------------
 
 
-def _of_message(rule: WrittenRule, path: Path, message: Mapping[str, Any]) -> Iterator[Problem]:
+def _of_message(rule: Written, path: Path, message: Mapping[str, Any]) -> Iterator[Problem]:
     topic = message["topic"]
     at = (*path, "mqtt", "topic")
     if topic.startswith("/"):
@@ -89,7 +91,7 @@ def _of_message(rule: WrittenRule, path: Path, message: Mapping[str, Any]) -> It
 
 
 def _of_command(
-    rule: WrittenRule, path: Path, words: Sequence[Any], language: Language
+    rule: Written, path: Path, words: Sequence[Any], language: Language
 ) -> Iterator[Problem]:
     if isinstance(words[0], str) and re.search(r"\S\s", words[0]) and "{{" not in words[0]:
         message = f"'{words[0]}' is the name of one program, blanks and all"
@@ -111,11 +113,12 @@ def _of_command(
             return
 
 
-def _is_told(rule: WrittenRule, word: Any, language: Language) -> bool:
+def _is_told(rule: Written, word: Any, language: Language) -> bool:
     """Whether an argument holds text of the call, or of who answered an action."""
     if not isinstance(word, str) or "{{" not in word:
         return False
-    variables = {**language.variables, **rule.value.get("variables", {})}
+    own = rule.variables
+    variables = None if own is None else {**language.variables, **own}
     try:
         template = compile_template(word, Context.ARGUMENT, language.names(variables))
     except TemplateError:  # a name that only its own rule has, such as a result
@@ -126,11 +129,9 @@ def _is_told(rule: WrittenRule, word: Any, language: Language) -> bool:
 # --- expires -----------------------------------------------------------------------------
 
 
-def _given_up(
-    rule: WrittenRule, steps: Sequence[tuple[Path, Mapping[str, Any]]]
-) -> Iterator[Problem]:
+def expiry_warnings(rule: WrittenRule, language: Language) -> Iterator[Problem]:
     """A record of calls that ends with the first minute of trouble."""
-    if "expires" in rule.value or all("expires" in step for _, step in steps):
+    if "expires" in rule.value or all("expires" in step for _, step in steps(rule, language)):
         return
     for written in rule.triggers:
         asked = [test for test in written.trigger.tests if test.field == "event"]

@@ -9,7 +9,7 @@ from pbxrules.errors import Problem
 from pbxrules.lint.written import WrittenRule
 from pbxrules.schema import Path
 
-DECIDING = ("conditions", "per", "once_per", "cooldown")
+DECIDING = ("conditions", "per", "once_per", "cooldown", "mode", "max")
 """Keys of a rule that decide with its triggers whether it fires."""
 
 

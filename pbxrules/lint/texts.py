@@ -6,7 +6,7 @@ from typing import Any
 
 from pbxrules.errors import Problem
 from pbxrules.language import Language
-from pbxrules.lint.written import WrittenRule, WrittenTrigger
+from pbxrules.lint.written import Written, WrittenRule, WrittenTrigger
 from pbxrules.schema import Path
 from pbxrules.yamlsource import Document
 
@@ -38,18 +38,22 @@ def number_warnings(documents: Sequence[Document]) -> Iterator[Problem]:
                 yield Problem(document.place(path), *_parted(text), "warning")
 
 
-def text_warnings(rule: WrittenRule, language: Language) -> Iterator[Problem]:
-    """What is doubtful about the texts of *rule*."""
+def text_warnings(rule: WrittenRule) -> Iterator[Problem]:
+    """What is doubtful about the field tests and the variables of *rule*."""
     for written in rule.triggers:
         yield from _tests(rule, written)
     yield from _split(rule)
     if "variables" in rule.value:
         yield from _variables(rule)
-    whole = "".join(_all_texts(rule.value))  # of 10,000 rules few need a closer look
+
+
+def quote_warnings(written: Written, language: Language) -> Iterator[Problem]:
+    """Quotes and braces that are kept as they stand."""
+    whole = "".join(_all_texts(written.value))  # of 10,000 rules few need a closer look
     if _QUOTE.search(whole):
-        yield from _curly(rule)
+        yield from _curly(written)
     if _BRACES.search(whole) or whole.count("{{") < whole.count("}}"):
-        yield from _braces(rule, language)
+        yield from _braces(written, language)
 
 
 def _all_texts(value: Any) -> Iterator[str]:
@@ -69,11 +73,11 @@ def texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
             yield from texts(inner, (*path, key))
 
 
-def _curly(rule: WrittenRule) -> Iterator[Problem]:
-    for path, text in texts(rule.value, rule.path):
+def _curly(written: Written) -> Iterator[Problem]:
+    for path, text in texts(written.value, written.path):
         if _CURLY.fullmatch(text):
             message = f"the quotes {text[0]} and {text[-1]} are part of this text"
-            yield rule.warning(path, "curly-quotes", message, f'write "{text[1:-1]}"')
+            yield written.warning(path, "curly-quotes", message, f'write "{text[1:-1]}"')
 
 
 def _variables(rule: WrittenRule) -> Iterator[Problem]:
@@ -84,8 +88,8 @@ def _variables(rule: WrittenRule) -> Iterator[Problem]:
             yield rule.warning(path, "template-as-text", message, hint)
 
 
-def _braces(rule: WrittenRule, language: Language) -> Iterator[Problem]:
-    for path, text in texts(rule.value.get("actions"), (*rule.path, "actions")):
+def _braces(written: Written, language: Language) -> Iterator[Problem]:
+    for path, text in (found for at, listed in written.lists for found in texts(listed, at)):
         found = list(_BRACES.finditer(text))
         if "{{" not in text:
             found += _END.finditer(text)
@@ -93,7 +97,7 @@ def _braces(rule: WrittenRule, language: Language) -> Iterator[Problem]:
             if one[1] in language.fields:
                 hint = f'write "{{{{ {one[1]} }}}}"'
                 message = f"'{one[0]}' is plain text"
-                yield rule.warning(path, "single-braces", message, hint, offset=one.start())
+                yield written.warning(path, "single-braces", message, hint, offset=one.start())
 
 
 def _tests(rule: WrittenRule, written: WrittenTrigger) -> Iterator[Problem]:

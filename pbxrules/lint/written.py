@@ -22,25 +22,27 @@ class WrittenTrigger:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WrittenRule:
-    """One enabled rule."""
+class Written:
+    """One enabled rule or one script: what stands in its file."""
 
     document: Document
     path: Path
-    value: Mapping[str, Any]
-    rule: Rule
-    groups: Mapping[str, Sequence[str]]
-    """Those of all files."""
+    value: Any
 
-    triggers: Sequence[WrittenTrigger]
-    """None where it takes every event."""
+    @property
+    def lists(self) -> Iterator[tuple[Path, list[Any]]]:
+        """Its lists of actions, with their paths."""
+        if isinstance(self.value, list):
+            yield self.path, self.value
+            return
+        for key in ("actions", "finally"):
+            if key in self.value:
+                yield (*self.path, key), self.value[key]
 
-    fields: Container[str]
-    """The names of fields, but for ``payload.…``."""
-
-    def is_field(self, word: str) -> bool:
-        """Whether *word* in a condition names a field."""
-        return word in self.fields or word.startswith("payload.")
+    @property
+    def variables(self) -> Mapping[str, Any] | None:
+        """Its own; None: nobody says which."""
+        return None if isinstance(self.value, list) else self.value.get("variables", {})
 
     def as_written(self, path: Path) -> Any:
         """The value at *path* of the file, its numbers as their digits."""
@@ -59,6 +61,32 @@ class WrittenRule:
     def key_warning(self, path: Path, code: str, message: str, hint: str = "") -> Problem:
         """A warning about the key at *path* of the file."""
         return Problem(self.document.key_place(path), code, message, hint, "warning")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenRule(Written):
+    """One enabled rule."""
+
+    rule: Rule
+    groups: Mapping[str, Sequence[str]]
+    """Those of all files."""
+
+    triggers: Sequence[WrittenTrigger]
+    """None where it takes every event."""
+
+    fields: Container[str]
+    """The names of fields, but for ``payload.…``."""
+
+    def is_field(self, word: str) -> bool:
+        """Whether *word* in a condition names a field."""
+        return word in self.fields or word.startswith("payload.")
+
+
+def written_scripts(documents: Sequence[Document]) -> Iterator[Written]:
+    """Every script of *documents*, in their order."""
+    for document in documents:
+        for name, value in (document.value or {}).get("scripts", {}).items():
+            yield Written(document=document, path=("scripts", name), value=value)
 
 
 def written_rules(

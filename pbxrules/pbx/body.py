@@ -11,6 +11,7 @@ import json
 import math
 import re
 from collections.abc import Callable
+from sys import intern
 from typing import Any, NoReturn
 
 from pbxrules.errors import ReportError, ValueProblem, pointer
@@ -58,6 +59,18 @@ def parse(body: bytes) -> dict[str, Any]:
     return value
 
 
+def json_value(text: str) -> Any:
+    """The JSON value that *text* is, by the rules of ``parse``; None if it is none."""
+    try:
+        _check_depth(text)
+        written = _CAREFUL.decode(text)
+    except (ReportError, ValueError):
+        return None
+    problems: list[ValueProblem] = []
+    found = _value(written, (), problems)
+    return None if problems else found
+
+
 def _refuse(title: str, message: str) -> NoReturn:
     raise ReportError(400, title, [ValueProblem("", message)])
 
@@ -75,7 +88,8 @@ class _DoubtError(ValueError):
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
+    # Each report brings its own copy of the same few names, and thousands may be waited with.
+    members = {intern(name): value for name, value in pairs}
     if len(members) != len(pairs):
         raise _DoubtError
     return members

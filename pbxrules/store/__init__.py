@@ -1,11 +1,15 @@
 """What was accepted and what is owed: the contract that every store keeps.
 
 One process owns a store.  Changes are put by the loop's thread, in the order in which
-they were decided, and are durable (fsynced) when their callback runs, in that order.
-A change whose commit failed left no trace, and neither did any put after it until
-``recover``: what was decided behind it was decided on a memory that does not exist.
-Settled actions are the exception: an outcome that happened is kept, and written as soon
-as the store can write again.
+they were decided; they take effect in that order, and are durable (fsynced) when their
+callback runs.  A change whose commit failed left no trace, and neither did any put after
+it until ``recover``: what was decided behind it was decided on a memory that does not
+exist.
+
+What time or an action made of runs (``Advanced``) is the exception: what has happened has
+happened.  It is kept, and written as soon as the store can write again, ahead of all that
+was put after it; only the runs of an event that failed are left out of it.  One that no
+try could ever write, which is a defect, is let go of and told so.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,21 +17,21 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from pbxrules.errors import StoreError, ValueProblem
-from pbxrules.model import Event, Moment, Run, Verdict
+from pbxrules.model import Changes, Event, Kept, Moment, Run, Verdict
+from pbxrules.records import record
 
 Settled = Callable[[StoreError | None], None]
 """Called on the loop's thread, once, with None when the change is durable."""
 
-RUNS_PER_EVENT = 1_000_000
-"""A run's id is its event's id times this, plus its place from 1: no index is needed."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record()
 class Accepted:
-    """An event, what was decided, and the runs that begin."""
+    """An event, what was decided, and what that changes."""
 
     id: int
     event: Event
+    call: str
+    """The key of its call; ``""`` where it has none."""
     body: bytes
     digest: bytes
     subject: str | None
@@ -36,12 +40,13 @@ class Accepted:
     """For how long, since it was last seen, the same bytes are a resend."""
     received: Moment
     verdicts: tuple[Verdict, ...]
-    runs: tuple[Run, ...]
+    changes: Changes
+    """The runs that begin, those of earlier events that it moved or ended, and memory."""
     programs: tuple[tuple[str, Mapping[str, Any]], ...]
-    """Digest and source of the runs' programs."""
+    """Digest and source of the programs of the runs that begin."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record()
 class SeenAgain:
     """A resend of an event that is already accepted."""
 
@@ -61,11 +66,25 @@ class Refused:
     errors: tuple[ValueProblem, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record()
 class Advanced:
-    """A run that went on: a step settled, or is to be tried again."""
+    """Runs that went on without an event: an action settled, or a time came.
 
-    run: Run
+    It may begin branches of a ``parallel``: their program is stored already.
+    """
+
+    changes: Changes
+
+    @property
+    def lazy(self) -> bool:
+        """Whether it may be written a little later, along with what is put next.
+
+        So it is where all of its runs have ended, and memory stays as it is: nobody waits
+        for that, and a crash in between only repeats what is at-least-once anyway.
+        """
+        changes = self.changes
+        quiet = not changes.kept and not changes.forgotten
+        return quiet and all(run.ended for run in changes.runs)
 
 
 Change = Accepted | SeenAgain | Refused | Advanced
@@ -84,24 +103,30 @@ class SeenEvent:
     last_seen: Moment
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record()
 class OpenRun:
-    """A run that something is owed of, in short."""
+    """A run that something is owed of, in short: what it takes to line it up, or to time it."""
 
     id: int
     rule: str
+    program: str
+    lane: str
+    call: str
+    parent: int
     verb: str
     due: Moment
     expires_s: float | None
     next_try: Moment
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record()
 class LoadedRun:
     """A run with what is needed to go on with it."""
 
     run: Run
     event: Event
+    call: str
+    """Of its event, as in ``Accepted``."""
     source: Mapping[str, Any]
     """Of its program."""
 
@@ -130,6 +155,13 @@ class Store(Protocol):
 
     def seen(self, *, now: Moment) -> list[SeenEvent]:
         """Events whose resends may still come, and each subject's last; the oldest first."""
+
+    def memory(self) -> list[Kept]:
+        """All that is remembered; to be asked at the start, and after a ``recover``.
+
+        What was put in an ``Advanced`` is part of it, written or not.  What is to be
+        forgotten first comes first; what never is, last.
+        """
 
     def open_runs(self) -> list[OpenRun]:
         """All runs that something is owed of, in order of their ids."""

@@ -56,6 +56,19 @@ MIGRATIONS = (
     """
     ALTER TABLE runs ADD COLUMN trigger_id TEXT NOT NULL DEFAULT '';
     """,
+    # Calls, lanes, what a run that waits has gathered, and what is remembered between events.
+    """
+    ALTER TABLE events ADD COLUMN call TEXT NOT NULL DEFAULT '';
+    ALTER TABLE runs ADD COLUMN lane TEXT NOT NULL DEFAULT '';
+    ALTER TABLE runs ADD COLUMN call TEXT NOT NULL DEFAULT '';
+    ALTER TABLE runs ADD COLUMN more TEXT NOT NULL DEFAULT '';
+    CREATE TABLE memory (
+        kind TEXT NOT NULL, rule TEXT NOT NULL, name TEXT NOT NULL,
+        value TEXT NOT NULL,
+        until_boot INTEGER, until_uptime REAL, until_wall REAL,
+        PRIMARY KEY (kind, rule, name)
+    ) WITHOUT ROWID;
+    """,
 )
 
 

@@ -4,7 +4,7 @@ import sqlite3
 import time
 from dataclasses import dataclass
 
-from pbxrules.store import RUNS_PER_EVENT
+from pbxrules.model import RUNS_PER_EVENT
 
 CHUNK = 1_000
 """Events deleted at a time: a few milliseconds, so that no report waits for it."""
@@ -62,11 +62,16 @@ class Pruner:
         runs = (self._cursor * RUNS_PER_EVENT, end * RUNS_PER_EVENT)
         self._db.execute("BEGIN IMMEDIATE")
         self._db.execute("INSERT OR REPLACE INTO meta VALUES ('last_event_id', ?)", (str(newest),))
-        self._db.execute("DELETE FROM runs WHERE id >= ? AND id < ? AND position = ''", runs)
+        # With an event that stays stay all of its runs: they are shown, and may be one's branches.
         self._db.execute(
-            "DELETE FROM events WHERE id >= ? AND id < ? AND NOT EXISTS"
-            " (SELECT 1 FROM runs WHERE runs.id BETWEEN events.id * ? AND (events.id + 1) * ?)",
+            "DELETE FROM events WHERE id >= ? AND id < ? AND NOT EXISTS (SELECT 1 FROM runs"
+            " WHERE position <> '' AND runs.id BETWEEN events.id * ? AND (events.id + 1) * ?)",
             (self._cursor, end, RUNS_PER_EVENT, RUNS_PER_EVENT),
+        )
+        self._db.execute(
+            "DELETE FROM runs WHERE id >= ? AND id < ? AND NOT EXISTS"
+            " (SELECT 1 FROM events WHERE events.id = runs.id / ?)",
+            (*runs, RUNS_PER_EVENT),
         )
         self._db.execute("COMMIT")
         self._cursor = end

@@ -6,15 +6,19 @@ Each reading is short: a reader that stays open keeps the write-ahead log from s
 import contextlib
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from pbxrules.errors import StoreError, ValueProblem
-from pbxrules.model import Event, Moment, Run, Verdict
-from pbxrules.store import RUNS_PER_EVENT, LoadedRun, OpenRun, SeenEvent, rows
+from pbxrules.model import RUNS_PER_EVENT, Event, Kept, Moment, Run, Verdict
+from pbxrules.store import LoadedRun, OpenRun, SeenEvent, rows
 from pbxrules.store.migrations import MIGRATIONS
+
+MAX_IDS = 1_000
+"""Of one statement: SQLite takes no more than 32,766 values."""
 
 
 @contextlib.contextmanager
@@ -78,46 +82,91 @@ def seen(db: sqlite3.Connection, now: Moment) -> list[SeenEvent]:
     ]
 
 
+def memory(db: sqlite3.Connection) -> list[Kept]:
+    """All that is remembered: what is to be forgotten first comes first, what never is, last."""
+    boots = _boots(db)
+    found = db.execute(
+        f"SELECT {rows.MEMORY_COLUMNS} FROM memory"
+        " ORDER BY until_wall IS NULL, until_wall, kind, rule, name"
+    )
+    return [rows.kept(row, boots) for row in found]
+
+
 def open_runs(db: sqlite3.Connection) -> list[OpenRun]:
     """All runs that something is owed of, in order of their ids."""
     boots = _boots(db)
     found = db.execute(
-        "SELECT id, rule, verb, due_boot, due_uptime, due_wall, expires_s,"
-        " try_boot, try_uptime, try_wall"
+        "SELECT id, rule, program, lane, call, verb, due_boot, due_uptime, due_wall, expires_s,"
+        " try_boot, try_uptime, try_wall,"
+        # A parent stands first in it; without one there may be much, none of it needed here.
+        f""" CASE WHEN more GLOB '{{"{rows.MORE[0]}":*' THEN more ELSE '' END"""
         " FROM runs WHERE position <> '' ORDER BY id"
     )
     return [
         OpenRun(
             id=row[0],
             rule=row[1],
-            verb=row[2],
-            due=rows.moment(row[3:6], boots),
-            expires_s=row[6],
-            next_try=rows.moment(row[7:10], boots),
+            program=row[2],
+            lane=row[3],
+            call=row[4],
+            parent=rows.more(row[13]).get("parent", 0),
+            verb=row[5],
+            due=rows.moment(row[6:9], boots),
+            expires_s=row[9],
+            next_try=rows.moment(row[10:13], boots),
         )
         for row in found
     ]
 
 
 def load(db: sqlite3.Connection, run_ids: Sequence[int]) -> list[LoadedRun]:
-    """These runs, whole."""
-    boots = _boots(db)
-    columns = ", ".join(f"runs.{name.strip()}" for name in rows.RUN_COLUMNS.split(","))
-    found = db.execute(
-        f"SELECT {columns}, events.id, events.fields, events.body, programs.source FROM runs"
-        " JOIN events ON events.id = runs.id / ?"
-        " JOIN programs ON programs.digest = runs.program"
-        f" WHERE runs.id IN ({','.join('?' * len(run_ids))}) ORDER BY runs.id",
-        (RUNS_PER_EVENT, *run_ids),
-    )
+    """These runs, whole, in order of their ids."""
+    loading = _Loading(db)
+    ids = sorted(set(run_ids))
     return [
-        LoadedRun(
-            run=rows.run(row[:15], row[15], boots),
-            event=rows.event(row[16], row[17]),
-            source=json.loads(row[18]),
-        )
-        for row in found
+        loaded
+        for start in range(0, len(ids), MAX_IDS)
+        for loaded in loading.load(ids[start : start + MAX_IDS])
     ]
+
+
+class _Loading:
+    """Reads runs; those of one event, or of one program, share it."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._boots = _boots(db)
+        self._event: tuple[int, Event] | None = None
+        """The last one: runs come in order of their ids, and so of their events."""
+        self._sources: dict[str, Mapping[str, Any] | None] = {}
+
+    def load(self, run_ids: Sequence[int]) -> Iterator[LoadedRun]:
+        columns = [f"runs.{name.strip()}" for name in rows.RUN_COLUMNS.split(",")]
+        found = self._db.execute(
+            f"SELECT {', '.join(columns)}, events.id, events.fields, events.body, events.call"
+            " FROM runs JOIN events ON events.id = runs.id / ?"
+            f" WHERE runs.id IN ({','.join('?' * len(run_ids))}) ORDER BY runs.id",
+            (RUNS_PER_EVENT, *run_ids),
+        )
+        for row in found:
+            event_id, fields, body, call = row[len(columns) :]
+            run = rows.run(row[: len(columns)], event_id, self._boots)
+            source = self._source(run.program)
+            if source is not None:
+                event = self._event_of(event_id, fields, body)
+                yield LoadedRun(run=run, event=event, call=call, source=source)
+
+    def _event_of(self, event_id: int, fields: str, body: bytes) -> Event:
+        if self._event is None or self._event[0] != event_id:
+            self._event = event_id, rows.event(fields, body)
+        return self._event[1]
+
+    def _source(self, digest: str) -> Mapping[str, Any] | None:
+        if digest not in self._sources:
+            found = self._db.execute("SELECT source FROM programs WHERE digest = ?", (digest,))
+            row = found.fetchone()
+            self._sources[digest] = None if row is None else json.loads(row[0])
+        return self._sources[digest]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +175,8 @@ class EventRecord:
 
     id: int
     event: Event
+    call: str
+    """The key of its call; ``""`` where it has none."""
     verdicts: tuple[Verdict, ...]
     runs: tuple[Run, ...]
     repeats: int
@@ -144,18 +195,20 @@ def events(
     """Accepted events with ids above *after*, in order; the first *at_most* of them."""
     boots = _boots(db)
     found = db.execute(
-        "SELECT id, fields, body, verdicts, repeats FROM events WHERE id > ? ORDER BY id LIMIT ?",
+        "SELECT id, fields, body, call, verdicts, repeats FROM events"
+        " WHERE id > ? ORDER BY id LIMIT ?",
         (after, -1 if at_most is None else at_most),
     ).fetchall()
     return [
         EventRecord(
             id=id_,
             event=rows.event(fields, body),
+            call=call,
             verdicts=rows.verdicts(verdicts),
             runs=_runs_of(db, id_, boots),
             repeats=repeats,
         )
-        for id_, fields, body, verdicts, repeats in found
+        for id_, fields, body, call, verdicts, repeats in found
     ]
 
 

@@ -1,23 +1,57 @@
 """Values as rows of the SQLite store, and back."""
 
+import functools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple
 from typing import Any
 
-from pbxrules.model import Event, FieldValue, Miss, Moment, Run, Tried, Verdict
+from pbxrules.model import (
+    Arrived,
+    Changes,
+    Event,
+    FieldValue,
+    Kept,
+    KeptKey,
+    Miss,
+    Moment,
+    Run,
+    Tried,
+    Verdict,
+)
 from pbxrules.store import Accepted
 
 EVENT_COLUMNS = (
     "id, boot, uptime, wall, event, digest, subject, resend_s, seen_boot, seen_uptime, seen_wall,"
-    " repeats, fields, body, verdicts"
+    " repeats, fields, body, verdicts, call"
 )
 RUN_COLUMNS = (
     "id, rule, program, position, verb, due_boot, due_uptime, due_wall, expires_s,"
-    " try_boot, try_uptime, try_wall, attempt, tried, trigger_id"
+    " try_boot, try_uptime, try_wall, attempt, tried, trigger_id, lane, call, more"
 )
+MEMORY_COLUMNS = "kind, rule, name, value, until_boot, until_uptime, until_wall"
+MORE = ("parent", "mark", "begun", "outcome", "counters", "results", "inbox")
+"""What of a run goes into the column ``more``, where it is not as at the beginning.
+
+The parent comes first in the text: ``reading`` looks for it there.
+"""
+
 Row = tuple[Any, ...]
+BootNumber = Callable[[str], int]
 to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def _plain_value(value: object) -> Any:
+    """What ``json`` does not know by itself."""
+    if isinstance(value, Arrived):
+        return [getattr(value, name) for name in Arrived.__slots__]
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} is nothing that JSON has")
+
+
+# Escaped to ASCII: what a server answered may hold half of a surrogate pair, and UTF-8 has none.
+_values_json = json.JSONEncoder(separators=(",", ":"), default=_plain_value).encode
 
 
 def event_row(accepted: Accepted, boot: int) -> Row:
@@ -28,6 +62,7 @@ def event_row(accepted: Accepted, boot: int) -> Row:
         accepted.event.kind, accepted.digest, accepted.subject, accepted.resend_s,
         boot, at.uptime_s, at.wall_s, 0,
         to_json(accepted.event.fields), accepted.body, verdicts_json(accepted.verdicts),
+        accepted.call,
     )  # fmt: skip
 
 
@@ -56,7 +91,7 @@ def verdicts(text: str) -> tuple[Verdict, ...]:
     )
 
 
-def run_row(run: Run, boot_number: Callable[[str], int]) -> Row:
+def run_row(run: Run, boot_number: BootNumber) -> Row:
     """The row of ``RUN_COLUMNS``."""
     due, due_try = run.due, run.next_try
     tried = [(t.position, t.verb, t.state, t.reason, t.attempts) for t in run.tried]
@@ -65,7 +100,25 @@ def run_row(run: Run, boot_number: Callable[[str], int]) -> Row:
         boot_number(due.boot), due.uptime_s, due.wall_s, run.expires_s,
         boot_number(due_try.boot), due_try.uptime_s, due_try.wall_s,
         run.attempt, to_json(tried) if tried else "[]", run.trigger,
+        run.lane, run.call, _more_json(run),
     )  # fmt: skip
+
+
+def _more_json(run: Run) -> str:
+    if run.parent or run.mark or run.counters or run.results or run.inbox:
+        return _members_json({name: getattr(run, name) for name in MORE})
+    return _simple_json(run.begun, run.outcome)
+
+
+@functools.lru_cache(maxsize=32)
+def _simple_json(begun: bool, outcome: str) -> str:  # noqa: FBT001 - what it is cached by
+    """The text for most runs: nothing at first, one of a few outcomes at last."""
+    return _members_json({"begun": begun, "outcome": outcome})
+
+
+def _members_json(members: Mapping[str, Any]) -> str:
+    told = {name: value for name, value in members.items() if value}
+    return _values_json(told) if told else ""
 
 
 def run(row: Sequence[Any], event_id: int, boots: Mapping[int, str]) -> Run:
@@ -73,8 +126,53 @@ def run(row: Sequence[Any], event_id: int, boots: Mapping[int, str]) -> Run:
     return Run(
         id=row[0], event_id=event_id, rule=row[1], program=row[2], position=row[3], verb=row[4],
         due=moment(row[5:8], boots), expires_s=row[8], next_try=moment(row[9:12], boots),
-        attempt=row[12], tried=tried(row[13]), trigger=row[14],
+        attempt=row[12], tried=tried(row[13]), trigger=row[14], lane=row[15], call=row[16],
+        **more(row[17]),
     )  # fmt: skip
+
+
+def more(text: str) -> dict[str, Any]:
+    """The members of a run that stand in ``more``."""
+    if not text:
+        return {}
+    members: dict[str, Any] = json.loads(text)
+    if "inbox" in members:
+        members["inbox"] = tuple(map(_arrived, members["inbox"]))
+    return members
+
+
+def _arrived(values: Sequence[Any]) -> Arrived:
+    return Arrived(**dict(zip(Arrived.__slots__, map(_no_lists, values), strict=True)))
+
+
+def _no_lists(value: Any) -> Any:
+    """A field's value, or a map of such, as ``Event`` has it: its lists are tuples."""
+    if isinstance(value, list):
+        return tuple(value)
+    if isinstance(value, dict):
+        return {name: _no_lists(inner) for name, inner in value.items()}
+    return value
+
+
+def kept_row(kept: Kept, boot_number: BootNumber) -> Row:
+    """The row of ``MEMORY_COLUMNS``."""
+    at = kept.until
+    until = (None,) * 3 if at is None else (boot_number(at.boot), at.uptime_s, at.wall_s)
+    return (*kept.key, _values_json(kept.value), *until)
+
+
+def kept(row: Sequence[Any], boots: Mapping[int, str]) -> Kept:
+    """The remembered value of a row of ``MEMORY_COLUMNS``."""
+    until = None if row[4] is None else moment(row[4:7], boots)
+    return Kept(kind=row[0], rule=row[1], name=row[2], value=json.loads(row[3]), until=until)
+
+
+def overlay(memory: dict[KeptKey, Kept | None], changes: Changes) -> None:
+    """Change *memory* as *changes* say; None stands for what is forgotten."""
+    for key in changes.forgotten:
+        memory[key] = None
+    for one in changes.kept:
+        memory[one.key] = one
 
 
 def tried(text: str) -> tuple[Tried, ...]:
@@ -96,8 +194,5 @@ def event(fields: str, body: bytes) -> Event:
     # Imported here: the daemon needs it only for what it reads back after a restart.
     from pbxrules.pbx.openvox import as_sent
 
-    values: dict[str, FieldValue] = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in json.loads(fields).items()
-    }
+    values: dict[str, FieldValue] = _no_lists(json.loads(fields))
     return Event(fields=values, payload=as_sent(body))

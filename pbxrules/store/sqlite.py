@@ -2,29 +2,27 @@
 
 WAL with ``synchronous=FULL``: every commit is fsynced (``NORMAL`` lost up to 976 answered
 rows at a simulated power cut).  What was put while a commit was on its way goes into the
-next, so an fsync is shared by all that waited for it.  Rows of a batch go in by few
-statements with many rows: each statement gives up the GIL once, and would otherwise
-fight the loop's thread for it at every row.
+next, so an fsync is shared by all that waited for it.
 """
 
 # Over 300 lines: both sides of one hand-over, the loop's and the writer's, are read together.
 
 import contextlib
 import fcntl
-import itertools
 import logging
 import os
 import queue
 import sqlite3
 import threading
 import uuid
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from pbxrules.errors import StoreError
-from pbxrules.model import Moment
+from pbxrules.model import Changes, Kept, KeptKey, Moment
 from pbxrules.store import (
     Accepted,
     Advanced,
@@ -32,7 +30,6 @@ from pbxrules.store import (
     LoadedRun,
     OpenRun,
     Refused,
-    SeenAgain,
     SeenEvent,
     Settled,
     reading,
@@ -40,22 +37,14 @@ from pbxrules.store import (
 from pbxrules.store.ballast import Ballast
 from pbxrules.store.migrations import migrate
 from pbxrules.store.pruning import Keep, Pruner
-from pbxrules.store.rows import (
-    EVENT_COLUMNS,
-    RUN_COLUMNS,
-    Row,
-    event_row,
-    run_row,
-    to_json,
-)
+from pbxrules.store.rows import overlay
+from pbxrules.store.statements import PREPARED, Statements
 
 logger = logging.getLogger("pbxrules.store")
 
 MAX_BATCH = 256
 MAX_WAITING = 20_000
 """Refused reports beyond this many waiting changes are not kept: nobody waits for them."""
-MAX_ROWS = 16
-"""Of one statement: a statement of each size stays prepared, all together 0.5 MB (32: 1.8)."""
 LAZY_S = 0.05
 """How long an outcome that nobody waits for may wait for a commit to go along with."""
 PRUNE_EVERY = 256
@@ -71,8 +60,19 @@ class _Put(NamedTuple):
 
 
 _LAZY = _Put(None, None, "lazy")
-"""Says that outcomes wait which may go along with the next commit."""
+"""Says that outcomes wait at the loop, for a commit to go along with."""
 _Answer = tuple[Settled, StoreError | None]
+
+
+class _UnwritableError(StoreError):
+    """It lies with a change itself: no other try can help."""
+
+
+_PASSING = (sqlite3.Error, MemoryError)
+_LASTING = (
+    sqlite3.DataError, sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError,
+)  # fmt: skip
+"""Errors that may pass, and those of their kind that never do: the change is what is wrong."""
 
 
 class SqliteStore:
@@ -108,27 +108,33 @@ class SqliteStore:
                 migrate(self._db)
                 self.id = self._made_once("store", lambda: uuid.uuid4().hex[:12])
                 self._pruner = Pruner(self._db, keep)
+                self._statements = Statements(self._db, self._pruner)
             except (OSError, sqlite3.Error) as exc:
                 raise StoreError(f"{folder}: {exc}") from exc
             opened.pop_all()
         self.path = folder / "pbxrules.db"
-        self._boots: dict[str, int] = {}
-        self._programs: set[str] = set()
         self.next_event_id = self._pruner.last_event_id + 1
         self._ballast = Ballast(folder / "ballast")
         self._ballast.take()
         self._call = call
         self._soon = soon
         self._queue: queue.SimpleQueue[list[_Put]] = queue.SimpleQueue()
+        self._lazy: list[_Put] = []
+        """Put before ``_put_now``, to go along with whatever is handed over next."""
         self._put_now: list[_Put] = []
         """Put in this turn of the loop, and not handed over yet."""
+        self._unwritten: dict[object, Changes] = {}
+        """What outcomes change of memory, until they are settled."""
         self._idle = True
         """The writer waits for something to do.  (A guess, for the other thread sets it.)"""
-        self._lazy: deque[_Put] = deque()
-        """Outcomes that nobody waits for: they go along with the next commit."""
+        self._some_lazy = False
+        """The writer's: whether outcomes wait at the loop."""
         self._kept: list[_Put] = []
+        """The writer's: outcomes that could not be written yet, in their order."""
         self._failed: StoreError | None = None
         """The writer's: why no news is written until a ``recover``."""
+        self._lost: set[int] = set()
+        """The writer's: events that failed since the last ``recover``."""
         self._told: StoreError | None = None
         self._recovered: StoreError | None = None
         """The loop's: the last failure it was told of, and the last it recovered from."""
@@ -141,26 +147,45 @@ class SqliteStore:
 
     def put(self, change: Change, settled: Settled | None = None) -> None:
         """Queue *change* to be committed; returns at once."""
+        if isinstance(change, Advanced):
+            settled = self._noted(change.changes, settled)
         put = _Put(change, settled)
-        if isinstance(change, Advanced) and change.run.ended:
+        if isinstance(change, Advanced) and change.lazy and not self._put_now:
             self._lazy.append(put)
             if len(self._lazy) == 1:
                 self._queue.put([_LAZY])
-        elif isinstance(change, Refused) and self._queue.qsize() > MAX_WAITING:
             return
-        elif self._soon is None or (self._idle and not self._put_now):
-            # A lone report waits for nobody; of many, the rest goes on while it is written.
-            self._idle = False
-            self._queue.put([put])
-        else:
-            self._put_now.append(put)
-            if len(self._put_now) == 1:
-                self._soon(self._hand_over)
+        if isinstance(change, Refused) and self._queue.qsize() + len(self._put_now) > MAX_WAITING:
+            return
+        # A lone report waits for nobody; of many, the rest goes on while it is written.
+        at_once = self._soon is None or (self._idle and not self._put_now)
+        self._put_now.append(put)
+        if at_once:
+            self._hand_over()
+        elif self._soon is not None and len(self._put_now) == 1:
+            self._soon(self._hand_over)
+
+    def _noted(self, changes: Changes, settled: Settled | None) -> Settled | None:
+        """Know what an outcome says of memory until it is settled, and then call *settled*."""
+        if not changes.kept and not changes.forgotten:
+            return settled
+        note = object()
+        self._unwritten[note] = changes
+
+        def told(fate: StoreError | None) -> None:
+            del self._unwritten[note]
+            if settled is not None:
+                settled(fate)
+
+        return told
 
     def _hand_over(self) -> None:
-        if self._put_now:
-            self._queue.put(self._put_now)
-            self._put_now = []
+        handed = [*self._lazy, *self._put_now]
+        if handed:
+            self._idle = False
+            self._queue.put(handed)
+            self._lazy.clear()
+            self._put_now.clear()
 
     def recover(self) -> bool:
         """Accept changes again after a failed commit; whether this is the first word of it.
@@ -194,6 +219,14 @@ class SqliteStore:
         with reading.opened(self.path) as db:
             return reading.seen(db, now)
 
+    def memory(self) -> list[Kept]:
+        """All that is remembered, with what was put in an ``Advanced``, written or not."""
+        with reading.opened(self.path) as db:
+            remembered: dict[KeptKey, Kept | None] = {one.key: one for one in reading.memory(db)}
+        for changes in self._unwritten.values():
+            overlay(remembered, changes)
+        return [one for one in remembered.values() if one is not None]
+
     def open_runs(self) -> list[OpenRun]:
         """All runs that something is owed of, in order of their ids."""
         with reading.opened(self.path) as db:
@@ -226,53 +259,74 @@ class SqliteStore:
                 return
 
     def _take(self) -> list[_Put]:
-        """What waits, up to a marker; nothing where outcomes are to be tried again."""
+        """What waits, up to a marker; nothing where it is time to look after outcomes."""
         batch: list[_Put] = []
+        self._idle = True
+        patience_s = LAZY_S if self._some_lazy else RETRY_S if self._kept else None
         with contextlib.suppress(queue.Empty):
-            self._idle = True
-            batch += self._queue.get(timeout=RETRY_S if self._kept else None)
-            if batch[-1] is _LAZY:
-                batch += self._queue.get(timeout=LAZY_S)
+            batch += self._queue.get(timeout=patience_s)
             self._idle = False
-            while len(batch) < MAX_BATCH and not batch[-1].marker:
+            while len(batch) < MAX_BATCH and batch[-1].marker in {"", "lazy"}:
                 batch += self._queue.get_nowait()
-        # Whoever appends to an empty deque wakes us; so what comes while it is emptied is not lost.
-        lazy = []
-        with contextlib.suppress(IndexError):
-            while True:
-                lazy.append(self._lazy.popleft())
-        # What has ended comes last, behind whatever else was said of the same run.
-        return batch + lazy
+        return batch
 
     def _commit(self, batch: list[_Put]) -> None:
-        outcomes = [put for put in batch if isinstance(put.change, Advanced)]
-        news = [put for put in batch if put.change and not isinstance(put.change, Advanced)]
-        answers = self._write_news(news, outcomes) if news or outcomes or self._kept else []
+        if self._some_lazy and not batch:
+            # Nothing came that they could go along with.
+            self._call(self._hand_over)
+        # Whatever is handed over takes along all that waited before.
+        self._some_lazy = bool(batch) and batch[-1] is _LAZY
+        puts = [put for put in batch if put.change is not None]
+        answers = self._write_all(puts)
         # A barrier tells that everything before it had its turn.
         answers += [(put.settled, None) for put in batch if put.change is None and put.settled]
         if answers:
             self._call(self._tell, answers, self._failed)
         if any(put.marker == "recover" for put in batch):
             self._failed = None
+            self._lost.clear()
 
-    def _write_news(self, news: list[_Put], outcomes: list[_Put]) -> list[_Answer]:
+    def _write_all(self, puts: list[_Put]) -> list[_Answer]:
         """Write all, else the outcomes alone; who is to be told what."""
-        if news and self._failed is None and not self._ballast.keep():
-            self._failed = StoreError("the disk is full")
-        settled = [*self._kept, *outcomes]
-        if self._failed is None and news:
-            # What could not be written before must not fail what comes after it.
-            together = [] if self._kept else settled
-            self._failed = self._write([*news, *together])
-            if self._failed is None and together is settled:
-                return [(put.settled, None) for put in (*news, *settled) if put.settled]
-        answers: list[_Answer] = [(put.settled, self._failed) for put in news if put.settled]
-        # What has happened has happened: outcomes stay until they can be written.
-        if settled and self._write(settled) is None:
-            self._kept.clear()
-            answers += [(put.settled, None) for put in settled if put.settled]
-        else:
-            self._kept = settled
+        outcomes = [put for put in puts if isinstance(put.change, Advanced)]
+        news = [put for put in puts if not isinstance(put.change, Advanced)]
+        answers: list[_Answer] = []
+        if news:
+            # Nothing is written ahead of what was put before it.
+            answers += self._write_kept()
+            self._failed = self._failed or self._obstacle() or self._write(puts)
+            if self._failed is None:
+                return answers + _answers(puts, None)
+        answers += _answers(news, self._failed)
+        self._lost.update(put.change.id for put in news if isinstance(put.change, Accepted))
+        tried_just_now = bool(news and self._kept)
+        self._kept += [_without(put, self._lost) if self._lost else put for put in outcomes]
+        return answers if tried_just_now else answers + self._write_kept()
+
+    def _obstacle(self) -> StoreError | None:
+        """Why news need not be tried."""
+        if self._kept:
+            return StoreError("what was put before can't be written")
+        return None if self._ballast.keep() else StoreError("the disk is full")
+
+    def _write_kept(self) -> list[_Answer]:
+        """Write the outcomes that are kept, or as many as can be; who is to be told what.
+
+        What has happened has happened: they stay until they can be written.  One that never
+        can is let go of, for all that comes later would wait behind it.
+        """
+        if not self._kept:
+            return []
+        trouble = self._write(self._kept)
+        if trouble is None:
+            written, self._kept = self._kept, []
+            return _answers(written, None)
+        answers: list[_Answer] = []
+        while self._kept and isinstance(trouble, _UnwritableError):
+            alone = self._write(self._kept[:1])
+            if alone is not None and not isinstance(alone, _UnwritableError):
+                break
+            answers += _answers([self._kept.pop(0)], alone)
         return answers
 
     def _write(self, puts: Sequence[_Put]) -> StoreError | None:
@@ -294,17 +348,17 @@ class SqliteStore:
         db = self._db
         try:
             db.execute("BEGIN IMMEDIATE")
-            self._insert([put.change for put in puts if put.change is not None])
+            self._statements.write([put.change for put in puts if put.change is not None])
             db.execute("COMMIT")
         except Exception as exc:
             with contextlib.suppress(sqlite3.Error):
                 db.execute("ROLLBACK")
-            self._programs.clear()
-            self._boots.clear()
-            if not isinstance(exc, sqlite3.Error):
-                # It ends this commit, and not the thread.
-                logger.exception("a change can't be written")
-            return StoreError(str(exc))
+            self._statements.rolled_back()
+            if isinstance(exc, _PASSING) and not isinstance(exc, _LASTING):
+                return StoreError(str(exc))
+            # It ends this commit, and not the thread.
+            logger.exception("a change can't be written")
+            return _UnwritableError(str(exc))
         return None
 
     def _prune(self, *, full: bool) -> bool:
@@ -317,89 +371,22 @@ class SqliteStore:
             logger.exception("old events can't be deleted")
             return False
 
-    def _insert(self, changes: Iterable[Change]) -> None:
-        events: list[Row] = []
-        runs: list[Row] = []
-        for change in changes:
-            match change:
-                case Accepted():
-                    for digest, source in change.programs:
-                        if digest not in self._programs:
-                            self._insert_program(digest, to_json(source))
-                    events.append(event_row(change, self._boot(change.received.boot)))
-                    runs.extend(run_row(run, self._boot) for run in change.runs)
-                case Advanced():
-                    runs.append(run_row(change.run, self._boot))
-                case SeenAgain():
-                    self._many("events", EVENT_COLUMNS, "", events)
-                    events.clear()
-                    self._see_again(change)
-                case Refused():
-                    self._refuse(change)
-        self._many("events", EVENT_COLUMNS, "", events)
-        self._many("runs", RUN_COLUMNS, _ON_RUN_CONFLICT, runs)
-
-    def _many(self, table: str, columns: str, conflict: str, rows: list[Row]) -> None:
-        row_sql = "(" + ",".join("?" * (columns.count(",") + 1)) + ")"
-        start = 0
-        while start < len(rows):
-            chunk = rows[start : start + MAX_ROWS]
-            values = ",".join([row_sql] * len(chunk))
-            sql = f"INSERT INTO {table} ({columns}) VALUES {values} {conflict}"
-            self._db.execute(sql, list(itertools.chain.from_iterable(chunk)))
-            start += len(chunk)
-
-    def _insert_program(self, digest: str, source: str) -> None:
-        self._db.execute("INSERT OR IGNORE INTO programs VALUES (?, ?)", (digest, source))
-        self._programs.add(digest)
-
-    def _see_again(self, seen: SeenAgain) -> None:
-        at = seen.at
-        self._db.execute(
-            "UPDATE events SET repeats = repeats + 1,"
-            " seen_boot = ?, seen_uptime = ?, seen_wall = ? WHERE id = ?",
-            (self._boot(at.boot), at.uptime_s, at.wall_s, seen.event_id),
-        )
-
-    def _refuse(self, refused: Refused) -> None:
-        errors = to_json([(e.pointer, e.message) for e in refused.errors])
-        at = refused.at.wall_s
-        self._db.execute(
-            "INSERT INTO refused (digest, first_wall, last_wall, count, status, title, errors,"
-            " body) VALUES (?, ?, ?, 1, ?, ?, ?, ?)"
-            " ON CONFLICT (digest) DO UPDATE SET count = count + 1, last_wall = excluded.last_wall",
-            (
-                refused.digest,
-                at,
-                at,
-                refused.status,
-                refused.title,
-                errors,
-                refused.body,
-            ),
-        )
-        self._pruner.bound_refused()
-
-    def _boot(self, boot: str) -> int:
-        number = self._boots.get(boot)
-        if number is None:
-            self._db.execute("INSERT OR IGNORE INTO boots (boot) VALUES (?)", (boot,))
-            found = self._db.execute("SELECT id FROM boots WHERE boot = ?", (boot,))
-            (number,) = found.fetchone()
-            self._boots[boot] = number
-        return number
-
     def _made_once(self, key: str, make: Callable[[], str]) -> str:
         self._db.execute("INSERT OR IGNORE INTO meta VALUES (?, ?)", (key, make()))
         (value,) = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
         return str(value)
 
 
-_ON_RUN_CONFLICT = "ON CONFLICT (id) DO UPDATE SET " + ", ".join(
-    f"{column} = excluded.{column}"
-    for column in (name.strip() for name in RUN_COLUMNS.split(","))
-    if column not in ("id", "rule", "program", "trigger_id")
-)
+def _answers(puts: Iterable[_Put], fate: StoreError | None) -> list[_Answer]:
+    return [(put.settled, fate) for put in puts if put.settled]
+
+
+def _without(put: _Put, lost: AbstractSet[int]) -> _Put:
+    """An outcome without the runs of the events *lost*."""
+    assert isinstance(put.change, Advanced)
+    changes = put.change.changes
+    left = tuple(run for run in changes.runs if run.event_id not in lost)
+    return put._replace(change=Advanced(changes=replace(changes, runs=left)))
 
 
 def _own(folder: Path) -> int:
@@ -420,7 +407,9 @@ def _own(folder: Path) -> int:
 
 def _connect(path: Path) -> sqlite3.Connection:
     existed = path.exists()
-    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    db = sqlite3.connect(
+        path, isolation_level=None, check_same_thread=False, cached_statements=PREPARED
+    )
     try:
         if not existed:
             path.chmod(0o600)

@@ -2,19 +2,20 @@
 
 ``compile_template`` and ``compile_tree`` check a text when rules are loaded and raise one
 ``TemplateError`` with all that is wrong; ``render`` fills it in, and raises ``RenderError``
-only.  ``FILTERS``, ``TESTS`` and ``INSTANT`` are the tables that the docs are made from.
+only.  ``FILTERS``, ``TESTS``, ``INSTANT`` and ``CALL`` are the tables that the docs are made from.
 """
 
 from pbxrules.template.compiling import Template, compile_template
 from pbxrules.template.filters import FILTERS
 from pbxrules.template.instants import INSTANT, Instant
-from pbxrules.template.names import Names, unknown_member, variables_used
+from pbxrules.template.names import CALL, Names, UnknownMember, unknown_member, variables_used
 from pbxrules.template.predicates import TESTS
 from pbxrules.template.problems import TemplateError, TemplateProblem, template_fault
 from pbxrules.template.trees import Tree, compile_tree
-from pbxrules.template.values import Context, RenderError, RuleVars, Scope, rule_vars
+from pbxrules.template.values import Context, RenderError, RuleVars, Scope, kind, rule_vars
 
 __all__ = [
+    "CALL",
     "FILTERS",
     "INSTANT",
     "TESTS",
@@ -28,8 +29,10 @@ __all__ = [
     "TemplateError",
     "TemplateProblem",
     "Tree",
+    "UnknownMember",
     "compile_template",
     "compile_tree",
+    "kind",
     "rule_vars",
     "template_fault",
     "unknown_member",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from pbxrules.errors import did_you_mean
 from pbxrules.members import Members
@@ -50,8 +51,10 @@ class Names:
     """
     payload: Members | None = None
     """What the report may hold."""
-    later: frozenset[str] = frozenset()
-    """Names that the language has and this release does not."""
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
+    """Names that are known in other places only, and where."""
+    withheld: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Members that a name would have if no secret had been told there."""
 
     def findings(self, references: Iterable[Reference]) -> list[Finding]:
         """What is wrong with *references*, each thing once."""
@@ -66,9 +69,14 @@ class Names:
         known = self._known_members(name)
         if name == "payload":
             yield from self._wrong_in_payload(reference)
-        elif name in self.later and known is _UNKNOWN:
-            message = f"'{name}' is not in this release yet"
-            yield Finding(code="not-yet", message=message, word=name, line=reference.line)
+        elif name in self.elsewhere and known is _UNKNOWN:
+            yield Finding(
+                code="unknown-name",
+                message=f"'{name}' is not known here",
+                hint=self.elsewhere[name],
+                word=name,
+                line=reference.line,
+            )
         elif name not in self.members and known is _UNKNOWN:
             yield Finding(
                 code="unknown-name",
@@ -78,13 +86,19 @@ class Names:
                 line=reference.line,
             )
         elif member is not None and known is not None and member not in known:
-            yield Finding(
-                code="unknown-name",
-                message=f"'{name}' has no '{member}'",
-                hint=did_you_mean(member, known) or MEMBERS.get(name) or _only(name, known),
-                word=member,
-                line=reference.line,
-            )
+            yield self._wrong_member(reference, member, known)
+
+    def _wrong_member(self, reference: Reference, member: str, known: frozenset[str]) -> Finding:
+        name = reference.name
+        if member in self.withheld.get(name, ()):
+            message = f"'{name}' keeps no '{member}'"
+            hint = "its action uses a secret, which the answer may repeat"
+        else:
+            message = f"'{name}' has no '{member}'"
+            hint = did_you_mean(member, known) or MEMBERS.get(name) or _only(name, known)
+        return Finding(
+            code="unknown-name", message=message, hint=hint, word=member, line=reference.line
+        )
 
     def _instead(self, name: str) -> str:
         """What to write for *name*, which nothing has."""
@@ -143,19 +157,42 @@ def unknown_member(members: Members | None, path: Sequence[str]) -> UnknownMembe
 _UNKNOWN = frozenset({"\0"})
 
 
+CALL: Final[Mapping[str, str]] = {
+    "id": "its key",
+    "sure": "no other call comes into question",
+    "answered": "somebody answered, this event included",
+    "caller": "who calls",
+    "callee": "who is called",
+    "extensions": "all extensions that it rang or that took part",
+    "started": "when its first report came",
+    "ended": "when it ended; null while it goes on",
+}
+"""The members of ``call``: a table from which the docs are made."""
+
 NAMED = {
     "fields": ("All fields of the event, as one map.", "{{ fields }}"),
     "payload": ("The report as it was sent.", "{{ payload.inbound.trunk }}"),
+    "call": (
+        "The call that the event belongs to, as far as it is known by then.",
+        "{{ call.answered }}",
+    ),
+    "state": ("What the rule set remembers, see `state` of a file.", "{{ state.guard }}"),
     "vars": ("The variables of the rule and of the configuration.", "{{ vars.lamps[extension] }}"),
     "secret": ("The secrets of the configuration; in actions alone.", "{{ secret.ntfy }}"),
     "rule": ("The rule: its `id`.", "{{ rule.id }}"),
     "trigger": ("The trigger that fits: its `id`, else its place from 1.", "{{ trigger.id }}"),
     "now": ("The moment, by the wall clock of the configured zone.", "{{ now.hour }}"),
+    "outcome": (
+        "How the run ended: done, failed, expired, stopped or restarted; in `finally` alone.",
+        "{{ outcome }}",
+    ),
 }
 """What a template may name beside the event's fields, with an example; for the docs."""
 
 MEMBERS = {
     "secret": "declare it under 'secrets:' in the configuration",
+    "state": "declare it under 'state:'",
+    "vars": "declare it under 'variables:' of the rule, or in the configuration",
     "trigger": "it has id; what the report tells stands by itself, as {{ caller }}",
 }
 """What to do where a name has no such member."""

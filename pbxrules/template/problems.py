@@ -13,7 +13,7 @@ class TemplateProblem:
     """One thing wrong with a template that a person wrote.
 
     *code* is stable: ``template-syntax``, ``template-refused``, ``unknown-name``,
-    ``unknown-member``, ``not-yet``, ``unknown-filter``, ``unknown-test``, ``bad-topic``,
+    ``unknown-member``, ``unknown-filter``, ``unknown-test``, ``bad-topic``,
     ``bad-url``, ``bad-argument``, ``bad-condition``.
     """
 

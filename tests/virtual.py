@@ -1,0 +1,307 @@
+"""A daemon on a virtual clock: the engine, and a disk that a crash leaves behind."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+from pbxrules import engine, programs, runs
+from pbxrules.calls import Change, Known
+from pbxrules.engine import Arrival
+from pbxrules.memory import TIMED, Memory, Moves, Whole
+from pbxrules.model import (
+    Decision,
+    Delivery,
+    Done,
+    Event,
+    Kept,
+    KeptKey,
+    Moment,
+    Outcome,
+    Program,
+    Run,
+)
+from pbxrules.rules import RuleSet
+from pbxrules.store import rows
+from pbxrules.walking import names_of
+from tests import rulefiles
+
+STARTS = Moment(boot="boot 0", uptime_s=1000.0, wall_s=1_795_518_000.0)
+
+SETTLING_S = 5.0
+"""After a start no ``for`` and no ``wait_for`` ends by time for so long."""
+Name = tuple[int, str]
+"""A run: its event's id, and its rule."""
+Stop = tuple[float, Name, str, str]
+"""Something that is due by itself: in how many seconds, whose, which action, and what."""
+
+
+def between(since: Moment, now: Moment) -> float:
+    """Seconds from one moment to another; negative where the clocks have it that way."""
+    same = since.boot == now.boot
+    return now.uptime_s - since.uptime_s if same else now.wall_s - since.wall_s
+
+
+class Daemon:
+    """Decides, waits and tries, as the daemon does, one thing after the other."""
+
+    def __init__(self, ruleset: RuleSet, now: Moment) -> None:
+        self.now = now
+        self.ruleset = ruleset
+        self.memory = Memory()
+        self.events = 0
+        self.open: dict[int, Whole] = {}
+        """The runs that have not ended, as the dispatcher holds them."""
+        self.ended: dict[int, Run] = {}
+        self.under_way: set[int] = set()
+        self._disk: dict[int, Whole] = {}
+        self._kept: dict[KeptKey, Kept] = {}
+        self._not_before: dict[int, Moment] = {}
+
+    # --- what happens ------------------------------------------------------------------------
+
+    def report(self, event: Event, call: str = "", *, sure: bool = True) -> Decision:
+        self.events += 1
+        told = self._told(event, call, sure=sure) if call else None
+        arrival = Arrival(event=event, id=self.events, call=call, sure=sure, told=told)
+        decision, moves = engine.decide(self.ruleset, self.memory, arrival, self.now)
+        self._apply(moves)
+        return decision
+
+    def _told(self, event: Event, call: str, *, sure: bool) -> Change:
+        """What an event tells of its call; the ids that only doubtful ones bore are doubtful."""
+        known = self.memory.calls.get(call) or _unknown(call, self.now)
+        own = (str(event.fields["call_id"]),)
+        legs = known.legs if not sure or own[0] in known.legs else known.legs + own
+        doubtful = tuple({*known.doubtful, *own} - {*legs})
+        answered = known.answered or event.kind == "answer"
+        put = known._replace(legs=legs, doubtful=doubtful, answered=answered, seen=self.now)
+        return Change(put=put)
+
+    def wake(self, run_id: int) -> None:
+        self._apply(engine.wake(self.ruleset, self.memory, run_id, self.now))
+
+    def begin(self, run_id: int) -> None:
+        """Begin a try; its outcome comes later."""
+        whole = self.whole(run_id)
+        whole = Whole(runs.tried_once(whole.run), whole.event, whole.program)
+        self.open[run_id] = whole
+        self.memory.touch(whole)
+        if whole.run.parent:
+            self.memory.begun(whole.run.parent)
+        self.under_way.add(run_id)
+
+    def tried(self, run_id: int, outcome: Outcome, *, jitter: float = 0.0) -> None:
+        self.under_way.discard(run_id)
+        whole = self.whole(run_id)
+        self._apply(engine.settle(self.memory, whole, outcome, self.now, jitter=jitter))
+
+    def expire(self, run_id: int) -> None:
+        assert runs.expired(self.whole(run_id).run, self.now)
+        self._apply(engine.expire(self.memory, self.whole(run_id), self.now))
+
+    def crash(self, now: Moment) -> None:
+        """Be killed, and start again at *now* with nothing but what is on disk."""
+        self.now = now
+        self.under_way.clear()
+        self.open = {id_: runs.resumed(read_back(whole)) for id_, whole in self._disk.items()}
+        waiting = [id_ for id_, whole in self.open.items() if whole.run.verb in ("for", "wait_for")]
+        self._not_before = dict.fromkeys(waiting, now.after(SETTLING_S))
+        kept = [replace(k, value=json.loads(json.dumps(k.value))) for k in self._kept.values()]
+        self.memory = Memory(kept, self.open.values())
+
+    def reload(self, ruleset: RuleSet) -> None:
+        self.ruleset = ruleset
+        self._apply(engine.reloaded(ruleset, self.memory, self.now))
+
+    def _apply(self, moves: Moves) -> None:
+        self.memory.apply(moves)
+        written = moves.changes
+        for key in written.forgotten:
+            self._kept.pop(key, None)
+        self._kept |= {kept.key: kept for kept in written.kept}
+        for whole in moves.runs:
+            run = whole.run
+            before = self._disk.pop(run.id, None)
+            if before is None or _rest(before.run) != _rest(run):
+                self.under_way.discard(run.id)
+                self._not_before.pop(run.id, None)
+            if run.ended:
+                self.open.pop(run.id, None)
+                self.ended[run.id] = run
+            else:
+                self.open[run.id] = self._disk[run.id] = whole
+
+    # --- what is seen ------------------------------------------------------------------------
+
+    def whole(self, run_id: int) -> Whole:
+        return self.memory.runs.get(run_id) or self.open[run_id]
+
+    def name(self, run: Run) -> Name:
+        return run.event_id, run.rule
+
+    def stops(self) -> list[Stop]:
+        """What is due by itself, sorted."""
+        return sorted(stop for run_id in self.open for stop in self._stops_of(run_id))
+
+    def _stops_of(self, run_id: int) -> Iterator[Stop]:
+        run, name = self.whole(run_id).run, self.name(self.whole(run_id).run)
+        left = between(self.now, run.next_try)
+        if run.verb in TIMED:
+            if run_id in self._not_before:
+                left = max(left, between(self.now, self._not_before[run_id]))
+            if run.verb != "join" and (run.verb != "lane" or run.expires_s is not None):
+                yield left, name, "", run.verb
+        elif run_id not in self.under_way:
+            if run.expires_s is not None:
+                expires = run.expires_s - between(run.due, self.now)
+                yield expires, name, self.says(run_id), "expires"
+            if left > 0:
+                yield left, name, self.says(run_id), "again"
+
+    def says(self, run_id: int) -> str:
+        """What the owed action tells, with its templates filled in; ``""`` where none is owed."""
+        whole = self.whole(run_id)
+        if whole.run.verb in TIMED:
+            return ""
+        state = self.memory.state(whole.program.state)
+        names = names_of(self.memory.calls.get(whole.run.call), whole.event, state)
+        made = runs.delivery(whole, names=names, secrets={}, store_id="s", now=self.now)
+        assert isinstance(made, Delivery), made
+        args = made.args
+        return str(
+            args["argv"][-1] if made.verb == "shell" else args.get("text", args.get("payload"))
+        )
+
+
+def _unknown(call: str, now: Moment) -> Known:
+    """A call of which nothing was told yet."""
+    return Known(
+        id=call, legs=(), doubtful=(), first_leg=None, pbx=None, direction=None, caller=None,
+        callee=None, callee_from="", extensions=(), marks=(), answered=False, transfer=None,
+        started_s=now.wall_s, ended_s=None, seen=now,
+    )  # fmt: skip
+
+
+def _rest(run: Run) -> tuple[str, tuple[tuple[str, int], ...]]:
+    return run.position, tuple(run.counters.items())
+
+
+def read_back(whole: Whole) -> Whole:
+    """A run as its row on disk has it, with its program made anew from the rule's JSON."""
+    boots: list[str] = []
+
+    def number(boot: str) -> int:
+        boots.append(boot)
+        return len(boots) - 1
+
+    row = rows.run_row(whole.run, number)
+    run = rows.run(row, whole.run.event_id, dict(enumerate(boots)))
+    return Whole(run, whole.event, program_of(json.dumps(whole.program.source)))
+
+
+@lru_cache(maxsize=1_000)
+def program_of(source: str) -> Program:
+    return programs.program(json.loads(source), rulefiles.LANGUAGE)
+
+
+class House(Daemon):
+    """A daemon whose actions are tried as soon as they are owed."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(rulefiles.ruleset(text), STARTS)
+        self.began = STARTS
+        self.up = True
+        """Whether actions can be tried."""
+        self.answers: dict[str, Outcome] = {}
+        """By what an action tells; without one it is done."""
+        self.slow: set[str] = set()
+        """Actions whose tries end by ``finish`` only."""
+        self.told: list[tuple[float, str]] = []
+        """When what was tried, in seconds since the start."""
+
+    def tell(self, kind: str = "ring", call: str = "c1", *, sure: bool = True, **more: str) -> None:
+        """Let an event come."""
+        fields = {"event": kind, "action": "A", "received_at": "now", "call_id": call, **more}
+        self.wait(0)
+        call = "" if kind == "extension_status" else call
+        self.report(Event(fields=fields, payload={}), call, sure=sure)
+        self.wait(0)
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass, and do what is due."""
+        self._try()
+        while (stops := self.stops()) and stops[0][0] <= seconds:
+            left = max(0.0, stops[0][0])
+            seconds -= left
+            self.now = self.now.after(left)
+            self._do(stops[0])
+            self._try()
+        self.now = self.now.after(seconds)
+
+    def finish(self, says: str, outcome: Outcome | None = None) -> None:
+        """Let a try that is under way end."""
+        (run_id,) = (run_id for run_id in self.under_way if self.says(run_id) == says)
+        self.tried(run_id, outcome or Done())
+        self._try()
+
+    def die(self, down_s: float = 0.0) -> None:
+        """Be killed, and start again after a time."""
+        self.crash(self.now.after(down_s))
+        self.wait(0)
+
+    def set_wall_clock(self, by_s: float) -> None:
+        """Set it by so much; the uptime goes on."""
+        self.now = replace(self.now, wall_s=self.now.wall_s + by_s)
+
+    def change(self, text: str) -> None:
+        """Reload, with other rules."""
+        self.reload(rulefiles.ruleset(text))
+        self.wait(0)
+
+    def _do(self, stop: Stop) -> None:
+        _, name, says, what = stop
+        for run_id in [*self.open]:
+            if self.name(self.whole(run_id).run) == name and self.says(run_id) == says:
+                if what == "expires":
+                    self.expire(run_id)
+                elif what != "again" and not self.whole(run_id).run.parent:
+                    self.wake(run_id)
+                return
+
+    def _try(self) -> None:
+        while self.up and (owed := self._can_be_tried()):
+            run_id = min(owed, key=lambda one: self.whole(one).run.due.uptime_s)
+            if runs.expired(self.whole(run_id).run, self.now):
+                self.expire(run_id)
+                continue
+            says = self.says(run_id)
+            self.told.append((between(self.began, self.now), says))
+            self.begin(run_id)
+            if says not in self.slow:
+                self.tried(run_id, self.answers.get(says, Done()))
+
+    def _can_be_tried(self) -> list[int]:
+        return [
+            run_id
+            for run_id in self.open
+            if self.whole(run_id).run.verb not in TIMED
+            and run_id not in self.under_way
+            and self.now.reached(self.whole(run_id).run.next_try)
+        ]
+
+    @property
+    def said(self) -> list[str]:
+        """What was tried, in that order."""
+        return [says for _, says in self.told]
+
+    @property
+    def state(self) -> dict[str, Any]:
+        return self.memory.state(self.ruleset.state)
+
+    @property
+    def ends(self) -> list[str]:
+        """How the runs that have ended did, in the order of their events."""
+        ended = sorted(self.ended.items())
+        return [run.outcome or run.tried[-1].state for _, run in ended if not run.parent]
