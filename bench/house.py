@@ -7,6 +7,7 @@ random numbers are the same in each run.
 
 import json
 import random
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,65 +38,79 @@ class House:
 
 
 def house(count: int) -> House:
-    """Return *count* rules."""
+    """Return *count* rules, no two of which ask for the same."""
     chance = random.Random(count)  # noqa: S311 - chosen, not secret
     groups = {
         f"group-{number}": [_known(number * GROUP + member) for member in range(GROUP)]
-        for number in range(max(1, count // 50))
+        for number in range(_groups(count))
     }
-    return House(
-        triggers=[_trigger(KINDS[n * STEP % 100], n, count, chance) for n in range(count)],
-        groups=groups,
-    )
+    kinds = [KINDS[number * STEP % 100] for number in range(count)]
+    seen: Counter[str] = Counter()
+    triggers = []
+    for kind in kinds:
+        triggers.append(_trigger(kind, seen[kind], count, chance))
+        seen[kind] += 1
+    return House(triggers=triggers, groups=groups)
 
 
-def _trigger(kind: str, number: int, count: int, chance: random.Random) -> Tests:
+def _groups(count: int) -> int:
+    return max(1, count // 50)
+
+
+def _trigger(kind: str, nth: int, count: int, chance: random.Random) -> Tests:
+    """Return the trigger of the *nth* rule of its kind."""
     match kind:
         case "equal":
-            tests = {"event": "ring", "extension": _phone(count, chance)}
-            return tests | ({"trunk": _trunk(chance)} if number % 2 else {})
+            turn, phone = divmod(nth, count // 5)
+            return {"event": "ring", "extension": _phone(phone), **_besides(turn)}
         case "listed":
-            phones = sorted({_phone(count, chance) for _ in range(3)})
-            return {"event": "ring", "extension": phones}
+            phones = sorted({_phone(chance.randrange(count // 5)) for _ in range(3)})
+            return {"event": "ring", "extension": phones, "trunk": [_trunk(n) for n in (0, 1, 2)]}
         case "grouped":
-            group = f"group-{chance.randrange(max(1, count // 50))}"
-            return {"event": ["ring", "answer"], "caller": {"in": group}}
+            turn, group = divmod(nth, _groups(count))
+            caller = {"caller": {"in": f"group-{group}"}}
+            return {"event": ["ring", "answer"], **caller, **_besides(turn)}
         case "prefixed":
             digits = chance.randrange(4, 8)
             prefix = f"+49{chance.randrange(10**digits):0{digits}}"
             return {"event": "ring", "direction": "inbound", "caller": {"prefix": prefix}}
         case _:
-            code = f"{chance.randrange(10**4):04}"
+            code = f"{nth:04}"
             pattern = (
                 {"trunk": {"glob": f"to-*-{code}"}},
                 {"callee": {"glob": f"?{code}*"}},
                 {"caller": {"regex": f"(00|\\+)43{code}[0-9]+"}},
                 {"caller": {"regex": f"0[1-9][0-9]*{code}"}},
             )
-            return {"event": "ring", **pattern[number // 100 % 4]}
+            return {"event": "ring", **pattern[nth % 4]}
+
+
+def _besides(turn: int) -> Tests:
+    """Return what the rules for the same phone or group ask for besides."""
+    return ({}, {"direction": "inbound"}, {"trunk": _trunk(turn)})[min(turn, 2)]
 
 
 def _known(number: int) -> str:
     return f"+4930{number:07}"
 
 
-def _phone(count: int, chance: random.Random) -> str:
-    return str(10_000 + chance.randrange(count // 5))
+def _phone(number: int) -> str:
+    return str(10_000 + number)
 
 
-def _trunk(chance: random.Random) -> str:
-    return f"to-18-16-{chance.randrange(TRUNKS)}"
+def _trunk(number: int) -> str:
+    return f"to-18-16-{number % TRUNKS}"
 
 
 def rings(count: int, amount: int) -> list[Event]:
     """Return *amount* rings for a house of *count* rules: of them some fire rules, some do not."""
     chance = random.Random(-count)  # noqa: S311 - as above
-    members = max(1, count // 50) * GROUP
+    members = _groups(count) * GROUP
     return [_ring(number, count, members, chance) for number in range(amount)]
 
 
 def _ring(number: int, count: int, members: int, chance: random.Random) -> Event:
-    phone = _phone(count, chance) if number % 2 else f"9{chance.randrange(10**4):04}"
+    phone = _phone(chance.randrange(count // 5)) if number % 2 else f"9{chance.randrange(10**4):04}"
     caller = (
         _known(chance.randrange(members)),
         f"+49{chance.randrange(10**9):09}",
@@ -113,7 +128,7 @@ def _ring(number: int, count: int, members: int, chance: random.Random) -> Event
             "extensions": (phone,),
             "caller": caller,
             "callee": f"0{chance.randrange(10**4):04}55",
-            "trunk": _trunk(chance),
+            "trunk": _trunk(chance.randrange(TRUNKS)),
             "pbx": "a09805021987",
         },
         payload={"action": "RING"},

@@ -13,7 +13,7 @@ from pbxrules.conditions.declared import Declared, state_of
 from pbxrules.conditions.reading import Reader
 from pbxrules.conditions.state import topic_faults
 from pbxrules.conditions.times import Time, TimeError, compile_time
-from pbxrules.errors import Fault, ProblemsError
+from pbxrules.errors import Fault, Location, ProblemsError
 from pbxrules.language import Language, duration_s
 from pbxrules.model import NOTHING, Condition, Program, Rule, StateDecl
 from pbxrules.programs import Around, compiled, digest_of, source_of
@@ -67,7 +67,7 @@ class _Reading:
         self.scripts = FileScripts(language=language, declared=self.declared)
         self.rules: dict[str, Rule] = {}
         self.disabled: set[str] = set()
-        self.firsts: dict[tuple[str, str], str] = {}
+        self.firsts: dict[tuple[str, str], Location] = {}
 
 
 def load(documents: Iterable[Document], language: Language, *, partial: bool = False) -> RuleSet:
@@ -174,7 +174,7 @@ def _named(key: str, kind: str, file: RuleFile, reading: _Reading) -> Iterator[t
 def _first(file: RuleFile, reading: _Reading, kind: str, name: str, path: Path) -> bool:
     """Whether *name* was not given before; a problem where it was."""
     at_key = kind != "id"
-    where = str(file.document.key_place(path) if at_key else file.document.place(path))
+    where = file.document.key_place(path) if at_key else file.document.place(path)
     before = reading.firsts.setdefault((kind, name), where)
     if before == where:
         return True
@@ -209,7 +209,7 @@ def _read_rule(rule: Mapping[str, Any], path: Path, file: RuleFile, reading: _Re
     cooldown = rule.get("cooldown")
     reading.rules[rule_id] = Rule(
         id=rule_id,
-        where=file.document.place((*path, "id")),
+        where=reading.firsts["id", rule_id],
         triggers=tuple(reader.triggers or ()),
         condition=condition,
         program=program,

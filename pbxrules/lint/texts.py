@@ -56,12 +56,18 @@ def quote_warnings(written: Written, language: Language) -> Iterator[Problem]:
         yield from _braces(written, language)
 
 
-def _all_texts(value: Any) -> Iterator[str]:
-    for inner in value.values() if isinstance(value, dict) else value:
+def _all_texts(value: Any) -> list[str]:
+    found: list[str] = []
+    waiting = [value]
+    while waiting:
+        inner = waiting.pop()
         if isinstance(inner, str):
-            yield inner
-        elif isinstance(inner, dict | list):
-            yield from _all_texts(inner)
+            found.append(inner)
+        elif isinstance(inner, dict):
+            waiting += inner.values()
+        elif isinstance(inner, list):
+            waiting += inner
+    return found
 
 
 def texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:

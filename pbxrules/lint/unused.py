@@ -1,7 +1,7 @@
 """What is declared and never used."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pbxrules.errors import Problem
@@ -13,13 +13,14 @@ _ANY_STATE = re.compile(r"""\bstate\b(?!\.\w|\[\s*['"]\w+['"]\s*\])""")
 ANY = "*"
 
 
-def _behind(key: str) -> Callable[[str, Any], Iterator[str]]:
+def _behind(key: str) -> Callable[[str, Any], Iterable[str]]:
     """The texts behind *key*, or in a list there."""
 
-    def named(word: str, value: Any) -> Iterator[str]:
-        if word == key:
-            listed = value if isinstance(value, list) else [value]
-            yield from (text for text in listed if isinstance(text, str))
+    def named(word: str, value: Any) -> Iterable[str]:
+        if word != key:
+            return ()
+        listed = value if isinstance(value, list) else [value]
+        return [text for text in listed if isinstance(text, str)]
 
     return named
 
@@ -39,7 +40,7 @@ def _scripts(word: str, value: Any) -> Iterator[str]:
         yield value["name"]
 
 
-USES: Mapping[str, tuple[str, Callable[[str, Any], Iterator[str]]]] = {
+USES: Mapping[str, tuple[str, Callable[[str, Any], Iterable[str]]]] = {
     "groups": ("group", _behind("in")),
     "times": ("time", _behind("time")),
     "state": ("state", _states),
@@ -64,11 +65,13 @@ def unused_warnings(documents: Sequence[Document]) -> Iterator[Problem]:
                     yield Problem(where, f"unused-{kind}", message, "take it away", "warning")
 
 
-def _used(value: Any, named: Callable[[str, Any], Iterator[str]]) -> Iterator[str]:
+def _used(value: Any, named: Callable[[str, Any], Iterable[str]]) -> Iterator[str]:
     """What *value* names, at whatever depth."""
-    for inner in value if isinstance(value, list) else ():
-        yield from named("", inner)
-        yield from _used(inner, named)
-    for word, inner in value.items() if isinstance(value, dict) else ():
+    waiting = [("", value)]
+    while waiting:
+        word, inner = waiting.pop()
         yield from named(word, inner)
-        yield from _used(inner, named)
+        if isinstance(inner, dict):
+            waiting += inner.items()
+        elif isinstance(inner, list):
+            waiting += [("", one) for one in inner]

@@ -67,6 +67,8 @@ def found(step: Mapping[str, Any], kind: str) -> tuple[Path, ...]:
     """Where *step* has ``conditions``, ``tests`` or ``lists``, by the controls in it."""
     known = controls()
     present = [known[key] for key in step if key in known]
+    if not present:  # most steps are actions
+        return ()
     return tuple(at for one in present for way in getattr(one, kind) for at in places(step, way))
 
 

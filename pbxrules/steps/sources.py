@@ -85,6 +85,8 @@ class Source:
     def _texts(self, step: Mapping[str, Any]) -> Iterator[Path]:
         """Where arguments are text, in which a number is its digits."""
         for verb in self._language.verbs.values():
+            if verb.name not in step and verb.beside.isdisjoint(step):
+                continue
             for name, context in verb.templates.items():
                 at = verb.path_of(name, step)
                 if at is not None and context is not Context.VALUE:

@@ -68,6 +68,11 @@ def compile_template(source: str, context: Context, names: Names) -> Template:
     return template
 
 
+def is_plain(source: str, context: Context) -> bool:
+    """Whether *source* is its own value, and right in *context*: known without compiling it."""
+    return "{" not in source and not findings((source,) if source else (), context)
+
+
 def checked(
     source: str, context: Context, names: Names
 ) -> tuple[list[TemplateProblem], Template | None]:

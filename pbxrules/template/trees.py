@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pbxrules.template.compiling import checked
+from pbxrules.template.compiling import checked, is_plain
 from pbxrules.template.names import Names
 from pbxrules.template.parts import Evaluate
 from pbxrules.template.problems import Path, TemplateError, TemplateProblem
@@ -65,6 +65,8 @@ class _Builder:
         return None
 
     def _text(self, source: str, path: Path) -> Evaluate | None:
+        if is_plain(source, self._context):
+            return None
         problems, template = checked(source, self._context, self._names)
         self.problems += [
             TemplateProblem(path, one.offset, one.code, one.message, one.hint) for one in problems
