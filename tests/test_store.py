@@ -42,6 +42,8 @@ from pbxrules.store import (
     reading,
 )
 from pbxrules.store import sqlite as sqlite_store
+from pbxrules.store.ahead import SIZE as LOG_SIZE
+from pbxrules.store.ahead import make_room
 from pbxrules.store.ballast import SIZE, Ballast
 from pbxrules.store.migrations import MIGRATIONS
 from pbxrules.store.pruning import CHUNK, KEEP_REFUSED, Keep
@@ -1444,6 +1446,36 @@ def test_it_writes_through_to_the_disk(tmp_path: Path) -> None:
             for name in ("journal_mode", "synchronous")
         }
     assert told == {"journal_mode": "wal", "synchronous": 2}
+
+
+def test_no_commit_behind_a_start_waits_for_its_log_to_grow(tmp_path: Path) -> None:
+    with sqlite(tmp_path) as kept:
+        log = kept.folder / "pbxrules.db-wal"
+        room = log.stat().st_size
+        assert room == LOG_SIZE
+        for number in range(1, 400):  # some 3 pages each: the log begins again meanwhile
+            kept.write(accepted(number, run(number)))
+        assert log.stat().st_size == room
+
+
+def test_a_log_that_a_crash_left_keeps_what_it_holds(tmp_path: Path) -> None:
+    log = tmp_path / "pbxrules.db-wal"
+    log.write_bytes(b"frames")
+    make_room(log)
+    make_room(log)
+    told = log.read_bytes()
+    assert len(told) == LOG_SIZE
+    assert told.rstrip(b"\0") == b"frames"
+
+
+def test_where_the_disk_has_no_room_for_it_the_log_grows_as_it_always_may(tmp_path: Path) -> None:
+    log = tmp_path / "pbxrules.db-wal"
+    make_room(log)
+    assert not log.exists(), "SQLite makes its files itself"
+    log.write_bytes(b"frames")
+    with no_file_may_grow():
+        make_room(log)
+    assert log.read_bytes() == b"frames"
 
 
 def test_a_store_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
