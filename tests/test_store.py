@@ -6,6 +6,7 @@ To try another store, add its ``Kind`` to ``KINDS``.
 # Over 300 lines: the one suite of the store's contract.
 
 import contextlib
+import json
 import os
 import resource
 import signal
@@ -209,11 +210,11 @@ def test_each_run_is_loaded_with_the_source_of_its_own_program(opened: Open) -> 
     with opened() as kept:
         kept.write(
             accepted(1, run(1)),
-            accepted(2, run(2, program="new"), programs=(("new", other),)),
+            accepted(2, run(2, program="new"), programs=(("new", json.dumps(other)),)),
             accepted(3, run(3)),
         )
     with opened() as kept:
-        kept.write(accepted(4, run(4, program="new"), programs=(("new", other),)))
+        kept.write(accepted(4, run(4, program="new"), programs=(("new", json.dumps(other)),)))
         assert [each.source for each in kept.loaded()] == [SOURCE, other, SOURCE, other]
 
 
@@ -285,7 +286,7 @@ def test_the_id_of_a_branch_that_is_gone_may_come_again(opened: Open) -> None:
     branch = run(1, 500, parent=run(1).id)
     other = run(1, 500, rule="other", trigger="2", lane="l", call="c", program="new")
     with opened() as kept:
-        kept.write(accepted(1, run(1), programs=(("digest", SOURCE), ("new", {}))))
+        kept.write(accepted(1, run(1), programs=(("digest", json.dumps(SOURCE)), ("new", "{}"))))
         kept.write(advanced(branch), advanced(ended(branch)), advanced(other))
         assert [(each.run, each.source) for each in kept.loaded()] == [
             (run(1), SOURCE), (other, {}),
@@ -926,7 +927,7 @@ def test_an_event_stays_while_a_run_of_it_waits(opened: Open, verb: str) -> None
     for _ in range(2):
         with opened(events=10) as kept:
             if kept.store.next_event_id == 1:
-                programs = (("digest", SOURCE), ("gone", other))
+                programs = (("digest", json.dumps(SOURCE)), ("gone", json.dumps(other)))
                 kept.write(accepted(1, run(1, 1), waits, programs=programs))
                 kept.write(*(accepted(number) for number in range(2, 50)), advanced(ended(run(1))))
             commit_often(kept)
@@ -1028,7 +1029,7 @@ def changes(event_id: int) -> st.SearchStrategy[Changes]:
 @settings(max_examples=40)
 @given(begun=changes(1), later=changes(1))
 def test_runs_and_values_come_back_exactly(kind: Kind, begun: Changes, later: Changes) -> None:
-    event = accepted(1, changes=begun, programs=(("digest", SOURCE),))
+    event = accepted(1, changes=begun, programs=(("digest", json.dumps(SOURCE)),))
     books = Books()
     with tempfile.TemporaryDirectory() as folder:
         kept = open_in(kind, Path(folder))
@@ -1141,7 +1142,7 @@ class Daemon:
         event = accepted(
             self._next_id,
             changes=replace(remembers, runs=(*made, *moved)),
-            programs=(("digest", SOURCE),),
+            programs=(("digest", json.dumps(SOURCE)),),
             at=at,
             subject="101" if number == 3 else None,
         )

@@ -198,7 +198,7 @@ def read_back(whole: Whole) -> Whole:
 
     row = rows.run_row(whole.run, number)
     run = rows.run(row, whole.run.event_id, dict(enumerate(boots)))
-    return Whole(run, whole.event, program_of(json.dumps(whole.program.source)))
+    return Whole(run, whole.event, program_of(whole.program.text))
 
 
 @lru_cache(maxsize=1_000)
