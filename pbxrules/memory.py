@@ -170,10 +170,13 @@ class Memory:
         Its runs are new, or remembered whole.  What it told of calls may stay: the report,
         sent again, is of the same one.
         """
+        runs = tuple([self.runs.get(whole.run.id) or _unmade(whole) for whole in moves.runs])
+        if not moves.kept and not moves.forgotten:
+            return Moves(runs=runs)
         keys = (*moves.forgotten, *(kept.key for kept in moves.kept))
         before = {key: self.value(key) for key in keys}
         return Moves(
-            runs=tuple(self.runs.get(whole.run.id) or _unmade(whole) for whole in moves.runs),
+            runs=runs,
             kept=tuple(kept for kept in before.values() if kept is not None),
             forgotten=tuple(key for key, kept in before.items() if kept is None),
         )
