@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import count as counting
+from json.encoder import encode_basestring
 from typing import Any
 
 from pbxrules import runs
@@ -318,6 +319,9 @@ def lane_of(rule: Rule, event: Event, call: str) -> str:
     if not rule.per:
         return ""
     values = [call or None if name == "call" else value_of(event, name) for name in rule.per]
+    texts = [value for value in values if isinstance(value, str)]
+    if len(texts) == len(values):  # as nearly always, at a tenth of the time
+        return f"[{','.join(map(encode_basestring, texts))}]"
     return _as_json(values)
 
 
