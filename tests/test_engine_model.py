@@ -11,18 +11,18 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 
 from tests.pairs import Pair
-from tests.streams import HAPPENINGS, STATE, rule_sets
+from tests.streams import STATE, STREAMS, rule_sets
 
-STREAMS = int(os.environ.get("PBXRULES_STREAMS", "300"))
+EXAMPLES = int(os.environ.get("PBXRULES_STREAMS", "300"))
 DAY_S = 86_400.0
 
 
 @settings(
-    max_examples=STREAMS,
+    max_examples=EXAMPLES,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-@given(rule_sets(), HAPPENINGS)
+@given(rule_sets(), STREAMS)
 def test_whatever_happens_the_engine_does_what_the_language_says(
     rules: list[list[dict[str, Any]]], happenings: list[tuple[str, Any]]
 ) -> None:
