@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from bench.contestants import PBXRULES, TORNADO, WEBHOOK
 from bench.deciding import PEER, PEER_AT, SIZES
 from bench.joining import ALERT, BYE, SHARED, Joining
+from bench.lasting import MIXED, WAITING, Lasting
 from bench.loading import RULES, Loading
 from bench.reloading import Reload
 from bench.throughput import Throughput
@@ -25,6 +26,9 @@ MOST_OF_LEAST = 3.0
 LOAD_S = 2.0
 LOAD_MB = 100.0
 WAIT_S = 0.05
+MIXED_S = 40e-6
+WAITING_MB = 40.0
+LATE_S = 0.02
 
 
 @dataclass(slots=True, kw_only=True)
@@ -43,6 +47,7 @@ class Results:
     deciding: dict[str, list[float]] = field(default_factory=dict)
     loading: list[Loading] = field(default_factory=list)
     reloading: list[Reload] = field(default_factory=list)
+    lasting: Lasting | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +92,7 @@ def verdicts(results: Results) -> list[Verdict]:
         *calls(results),
         *many_rules(results),
         *decisions(results),
+        *remembering(results),
     ]
 
 
@@ -248,6 +254,39 @@ def decisions(results: Results) -> list[Verdict]:
     ]
 
 
+def remembering(results: Results) -> list[Verdict]:
+    """Judge what rules that remember cost."""
+    lasting = results.lasting
+    if lasting is None:
+        return []
+    decide_s = statistics.median(lasting.decide_s[MIXED])
+    found = [
+        Verdict(
+            name=f"decide, 1,000 rules {MIXED}",
+            wanted=f"<= {MIXED_S * 1e6:.0f} µs",
+            seen=f"{decide_s * 1e6:.1f} µs",
+            met=decide_s <= MIXED_S,
+        )
+    ]
+    if lasting.late_s:
+        late_s = percentile(lasting.late_s, 99)
+        found += [
+            Verdict(
+                name=f"memory of {WAITING:,} waiting runs",
+                wanted=f"< {WAITING_MB:.0f} MB",
+                seen=f"{lasting.waiting_mb:.1f} MB",
+                met=lasting.waiting_mb < WAITING_MB,
+            ),
+            Verdict(
+                name="woken after its time, p99",
+                wanted=f"<= {LATE_S * 1e3:.0f} ms",
+                seen=f"{late_s * 1e3:.2f} ms",
+                met=late_s <= LATE_S,
+            ),
+        ]
+    return found
+
+
 def as_json(results: Results) -> dict[str, object]:
     """Return everything as values that JSON has; latencies as percentiles, in seconds."""
     return {
@@ -273,6 +312,7 @@ def as_json(results: Results) -> dict[str, object]:
             }
             for each in results.reloading
         ],
+        "lasting": asdict(results.lasting) if results.lasting else None,
         "verdicts": [asdict(verdict) for verdict in verdicts(results)],
     }
 

@@ -6,15 +6,16 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import daemon, deciding, joining, latency, loading, reloading, throughput
+from bench import daemon, deciding, joining, lasting, latency, loading, reloading, throughput
 from bench.broker import mosquitto
 from bench.contestants import PBXRULES, TORNADO, WEBHOOK, Contestant, contestant
 from bench.processes import free_port
 from bench.results import Results, percentile
 
 THROUGHPUT, LATENCY, SIZE = "throughput", "latency", "size"
-DECIDING, LOADING, RELOADING, JOINING = "deciding", "loading", "reloading", "joining"
-PARTS = (THROUGHPUT, LATENCY, SIZE, DECIDING, LOADING, RELOADING, JOINING)
+DECIDING, LOADING, RELOADING = "deciding", "loading", "reloading"
+JOINING, LASTING = "joining", "lasting"
+PARTS = (THROUGHPUT, LATENCY, SIZE, DECIDING, LOADING, RELOADING, JOINING, LASTING)
 OF_CONTESTANTS = frozenset({THROUGHPUT, LATENCY, SIZE})
 SETTLE_S = 1.0
 FSYNCS = 100
@@ -72,6 +73,8 @@ def by_itself(plan: Plan, results: Results, folder: Path, say: Say) -> None:
         results.deciding = deciding.measure(folder, rounds=plan.turns, say=say)
     if JOINING in plan.parts:
         results.joining = joining.measure(say)
+    if LASTING in plan.parts:
+        results.lasting = lasting.measure(plan.program, folder / LASTING, say)
 
 
 def beside_others(plan: Plan, results: Results, folder: Path, say: Say) -> None:

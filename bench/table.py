@@ -9,6 +9,7 @@ from rich.text import Text
 from bench.contestants import PBXRULES
 from bench.deciding import PEER, PEER_AT, SIZES
 from bench.joining import Joining
+from bench.lasting import Lasting
 from bench.results import Results, Verdict, median_rate, percentile, ratios, verdicts
 
 
@@ -29,6 +30,8 @@ def show(results: Results, console: Console) -> None:
         console.print(joining(results.joining))
     if results.deciding:
         console.print(deciding(results))
+    if results.lasting:
+        console.print(lasting(results.lasting))
     for complaint in complaints(results):
         console.print(Text(f"! {complaint}", style="yellow"))
     if judged := verdicts(results):
@@ -109,6 +112,21 @@ def deciding(results: Results) -> Table:
             f"{min(each) * 1e6:.1f}..{max(each) * 1e6:.1f}",
             f"{median / first:.2f}x",
         )
+    return table
+
+
+def lasting(measured: Lasting) -> Table:
+    """Return what decisions took, and how late runs that waited were woken."""
+    table = Table(title="Rules that remember", title_justify="left")
+    for heading in ("", "median", "of each round"):
+        table.add_column(heading, justify="right" if heading else "left")
+    for what, taken in (("decide", measured.decide_s), ("apply", measured.apply_s)):
+        for name, values in taken.items():
+            median, *each = (f"{s * 1e6:.1f}" for s in (statistics.median(values), *values))
+            table.add_row(f"{what}, {name}, µs", median, " ".join(each))
+    if measured.late_s:
+        p50, *more = (f"{percentile(measured.late_s, p) * 1e3:.2f}" for p in (50, 90, 99, 100))
+        table.add_row("woken late, ms", p50, "p90 {}, p99 {}, max {}".format(*more))
     return table
 
 

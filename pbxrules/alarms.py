@@ -4,35 +4,37 @@ import asyncio
 import heapq
 import itertools
 from collections.abc import Callable
+from typing import Generic, TypeVar
+
+Woken = TypeVar("Woken")
 
 
-class Alarm:
+class Alarm(Generic[Woken]):
     """One waking to come."""
 
-    __slots__ = ("at", "off", "ring")
+    __slots__ = ("off", "whom")
 
-    def __init__(self, at: float, ring: Callable[[], None]) -> None:
-        self.at = at
-        """Uptime of this boot."""
-        self.ring = ring
+    def __init__(self, whom: Woken) -> None:
+        self.whom = whom
         self.off = False
         """True: nobody is to be woken any more."""
 
 
-class Alarms:
-    """What is to be woken when."""
+class Alarms(Generic[Woken]):
+    """Who is to be woken when; ten thousand may be, so there is little of each."""
 
-    def __init__(self, uptime: Callable[[], float]) -> None:
-        """Wake nobody yet; *uptime* is the clock."""
+    def __init__(self, uptime: Callable[[], float], wake: Callable[[Woken], None]) -> None:
+        """Wake nobody yet; *uptime* is the clock, and *wake* is called on the loop's thread."""
         self._uptime = uptime
-        self._heap: list[tuple[float, int, Alarm]] = []
+        self._wake = wake
+        self._heap: list[tuple[float, int, Alarm[Woken]]] = []
         self._order = itertools.count()
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
 
-    def set(self, at: float, ring: Callable[[], None]) -> Alarm:
-        """Call *ring* at the uptime *at*, on the loop's thread."""
-        alarm = Alarm(at, ring)
+    def set(self, at: float, whom: Woken) -> Alarm[Woken]:
+        """Wake *whom* at the uptime *at*."""
+        alarm = Alarm(whom)
         heapq.heappush(self._heap, (at, next(self._order), alarm))
         if self._heap[0][2] is alarm:
             self._wait()
@@ -44,7 +46,7 @@ class Alarms:
             alarm = heapq.heappop(self._heap)[2]
             if not alarm.off:
                 alarm.off = True
-                alarm.ring()
+                self._wake(alarm.whom)
 
     def close(self) -> None:
         """Wake nobody any more."""

@@ -297,6 +297,10 @@ _WARNINGS: Mapping[str, Code] = {
         "A template stands where none is read: in a field test or in `variables`.",
         "Put it into an action or a condition.",
     ),
+    "text-and-number": Code(
+        "A template compares a field, which is text, with a number.",
+        "Write the number in quotes, or `| int(0)` behind the field to compare sizes.",
+    ),
     "unused-group": Code("No rule uses this group.", "Use it or take it away."),
     "unused-script": Code(
         "No rule runs this script.",

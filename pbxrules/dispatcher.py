@@ -22,13 +22,12 @@ import traceback
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 
 from pbxrules import engine, runs
 from pbxrules.actions import Performer
 from pbxrules.alarms import Alarm, Alarms
 from pbxrules.errors import StoreError
-from pbxrules.memory import TIMED, Draft, Memory, Moves, Rest, Whole, rest_of, touchable
+from pbxrules.memory import TIMED, Memory, Moves, Rest, Whole, rest_of, touchable
 from pbxrules.model import Changes, Delivery, GiveUp, Moment, Outcome, Program, Run, TryAgain
 from pbxrules.rules import RuleSet
 from pbxrules.store import Advanced, LoadedRun, OpenRun, Store
@@ -72,7 +71,7 @@ class _Held:
     """Unless memory has it, or it is to be read again."""
     turn: int = 0
     """Entries of a line with an older number are none any more."""
-    alarm: Alarm | None = None
+    alarm: "Alarm[_Held] | None" = None
 
 
 @dataclass(slots=True)
@@ -127,7 +126,7 @@ class Dispatcher:
         self._held: dict[int, _Held] = {}
         self._hot = 0
         self._stopping = False
-        self._alarms = Alarms(lambda: now().uptime_s)
+        self._alarms = Alarms(lambda: now().uptime_s, self._ring)
         self._sweeper: asyncio.TimerHandle | None = None
         self.waiting: Counter[str] = Counter()
         """Runs that have not ended, by rule."""
@@ -148,6 +147,7 @@ class Dispatcher:
                 self._read_again([held])
             else:
                 self._place(held, self._uptime(run.next_try))
+        self.reloaded()  # the rules may have been changed while nobody ran
         self._sweep()
         for verb in self._lines:
             self.pump(verb)
@@ -211,7 +211,7 @@ class Dispatcher:
             self._place(held, next_try)
             self.pump(run.verb)
         elif run.verb != "join" and (run.verb != "lane" or run.expires_s is not None):
-            held.alarm = self._alarms.set(max(next_try, not_before), partial(self._wake, held))
+            held.alarm = self._alarms.set(max(next_try, not_before), held)
 
     def _let_go(self, held: _Held) -> None:
         """Take a run out of whatever it waits in; a try under way is killed."""
@@ -254,9 +254,16 @@ class Dispatcher:
 
     # --- time ----------------------------------------------------------------------------
 
-    def _wake(self, held: _Held) -> None:
-        """The time of a run that waits has come."""
+    def _ring(self, held: _Held) -> None:
+        """The time has come that a run waited for."""
         held.alarm = None
+        if held.verb in TIMED:
+            self._wake(held)
+        else:
+            self._line_up(held)
+            self.pump(held.verb)
+
+    def _wake(self, held: _Held) -> None:
         if self._stopping or self._moved_on(held):
             return
         whole = self._memory.runs.get(held.id)
@@ -290,12 +297,7 @@ class Dispatcher:
         if next_try <= self._now().uptime_s:
             self._line_up(held)
         else:
-            held.alarm = self._alarms.set(next_try, partial(self._due, held))
-
-    def _due(self, held: _Held) -> None:
-        held.alarm = None
-        self._line_up(held)
-        self.pump(held.verb)
+            held.alarm = self._alarms.set(next_try, held)
 
     def _line_up(self, held: _Held) -> None:
         entry = held.due, next(self._order), held.turn, held
@@ -471,14 +473,14 @@ class Dispatcher:
 
     def _delivery(self, whole: Whole, now: Moment) -> Delivery | GiveUp:
         secrets = self._secrets()
-        draft = Draft(self._memory, now)
+        memory, run = self._memory, whole.run
         try:
             return runs.delivery(
                 whole,
                 names=names_of(
-                    draft, whole.event, whole.run.call, self._memory.state(whole.program.state)
+                    memory.calls.get(run.call), whole.event, memory.state(whole.program.state)
                 ),
-                secrets=names(secrets) if whole.run.verb in TOLD else secrets,
+                secrets=names(secrets) if run.verb in TOLD else secrets,
                 store_id=self._store.id,
                 now=now,
             )
@@ -486,7 +488,7 @@ class Dispatcher:
             # Where, but not what: that may hold a secret, and is told with the outcome.
             at = "".join(traceback.format_tb(exc.__traceback__, limit=-1))
             logger.error("an action can't be filled in", extra={"fields": {"at": at}})  # noqa: TRY400
-            quiet = runs.step_of(whole.run, whole.program).uses_secret
+            quiet = runs.step_of(run, whole.program).uses_secret
             return GiveUp(reason=f"a defect: {type(exc).__name__ if quiet else repr(exc)}")
 
     def _tried(

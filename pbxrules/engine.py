@@ -8,8 +8,8 @@ written.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import count as counting
 from typing import Any
 
@@ -27,6 +27,7 @@ from pbxrules.model import (
     Decision,
     Event,
     Facts,
+    FieldTest,
     Miss,
     Moment,
     Program,
@@ -36,6 +37,7 @@ from pbxrules.model import (
     Trigger,
     Verdict,
 )
+from pbxrules.records import record
 from pbxrules.rules import RuleSet
 from pbxrules.walking import arrive, free, names_of, note, start
 
@@ -59,7 +61,7 @@ does not end the others.  The status of an extension ends with another one.
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record()
 class Match:
     """An event that fits a trigger of a rule."""
 
@@ -67,11 +69,12 @@ class Match:
     event_id: int
     call: str
     trigger: str
+    lane: str
     inbox: tuple[Arrived, ...] = ()
     """What came since that its run may want."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record()
 class Arrival:
     """An event as it comes in."""
 
@@ -108,18 +111,24 @@ def decide(
     fired = []
     for place in sorted(fits):
         rule, trigger = ruleset.rules[place], fits[place]
-        match = Match(event=event, event_id=arrival.id, call=arrival.call, trigger=trigger.id)
+        match = Match(
+            event=event,
+            event_id=arrival.id,
+            call=arrival.call,
+            trigger=trigger.id,
+            lane=lane_of(rule, event, arrival.call),
+        )
         lacking = _take(draft, ruleset, rule, trigger, match, ids)
         if lacking:
             because[place] = [lacking]
         else:
             fired.append(rule)
-    verdicts = tuple(
+    verdicts = [
         Verdict(rule=ruleset.rules[place].id, matched=not missed, because=tuple(missed))
         for place, missed in sorted(because.items())
-    )
+    ]
     moves = draft.moves()
-    return Decision(verdicts=verdicts, fired=tuple(fired), changes=moves.changes), moves
+    return Decision(verdicts=tuple(verdicts), fired=tuple(fired), changes=moves.changes), moves
 
 
 def _candidates(
@@ -128,22 +137,21 @@ def _candidates(
     """What the triggers of each candidate missed, and those that the event fits."""
     because: dict[int, list[tuple[Miss, ...]]] = {}
     fits: dict[int, Trigger] = {}
-    for rule_place, trigger_place in ruleset.index.candidates(event):
+    for (rule_place, trigger_place), tests in ruleset.index.candidates(event):
         if rule_place in fits:
             continue
-        trigger = ruleset.rules[rule_place].triggers[trigger_place]
-        missed = _first_missed(trigger, event)
+        missed = _first_missed(tests, event)
         if missed is None:
-            fits[rule_place] = trigger
+            fits[rule_place] = ruleset.rules[rule_place].triggers[trigger_place]
             because[rule_place] = []
         else:
             because.setdefault(rule_place, []).append((missed,))
     return because, fits
 
 
-def _first_missed(trigger: Trigger, event: Event) -> Miss | None:
+def _first_missed(tests: Iterable[FieldTest], event: Event) -> Miss | None:
     fields = event.fields
-    for test in trigger.tests:
+    for test in tests:
         try:
             value = fields.get(test.field)
             if value is None:
@@ -229,7 +237,7 @@ def _counted(draft: Draft, rule: Rule, count: Count, match: Match) -> Miss | Non
     of a call that was counted does not, even if the count began anew since.
     """
     now = draft.now
-    name = f"{match.trigger} {lane_of(rule, match.event, match.call)}"
+    name = f"{match.trigger} {match.lane}"
     rows = draft.value("count", rule.id, name) or []
     old = [place for place, row in enumerate(rows) if now.since(_moment(row)) >= count.within_s]
     rows = rows[old[-1] + 1 :] if old else rows
@@ -260,13 +268,13 @@ def _hold(
     said = f"for {duration_text(for_s)}"
     if subject and draft.value("held", rule.id, subject) is not None:
         return Miss(said, found="waited for already")
-    now = draft.now
+    now, until = draft.now, list(trigger.until)
     if subject:
         fields = {name: match.event.fields[name] for name in HELD if name in match.event.fields}
-        held = {"fields": fields, "until": list(trigger.until)}
+        held = {"fields": fields, "until": until}
         draft.keep("held", rule.id, subject, held, now.after(for_s + DAY_S))
     run = _new(rule, match, run_id, draft)
-    waits_for = {"rule": rule.digest, "until": list(trigger.until)}
+    waits_for = {"rule": rule.digest, "until": until}
     waiting = run.changed(position="for", verb="for", next_try=now.after(for_s), results=waits_for)
     draft.put(Whole(waiting, match.event, rule.program))
     return Miss(said, found="waited for")
@@ -286,7 +294,7 @@ def _new(rule: Rule, match: Match, run_id: int, draft: Draft) -> Run:
         next_try=draft.now,
         attempt=0,
         tried=(),
-        lane=lane_of(rule, match.event, match.call),
+        lane=match.lane,
         call=match.call,
         inbox=match.inbox,
     )
@@ -306,7 +314,10 @@ def lane_of(rule: Rule, event: Event, call: str) -> str:
     if not rule.per:
         return ""
     values = [call or None if name == "call" else value_of(event, name) for name in rule.per]
-    return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
+    return _as_json(values)
+
+
+_as_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 # --- firing ----------------------------------------------------------------------------------
@@ -326,8 +337,7 @@ def _fire(
     missed = _spent(draft, rule, match)
     if missed is not None:
         return (missed,)
-    lane = lane_of(rule, match.event, match.call)
-    waiting = draft.lane_size(rule.id, lane)
+    waiting = draft.lane_size(rule.id, match.lane)
     if rule.mode == "single" and waiting:
         return (Miss("mode single", found="on already"),)
     whole = Whole(_new(rule, match, next(ids), draft), match.event, rule.program)
@@ -344,12 +354,14 @@ def _lacking(draft: Draft, ruleset: RuleSet, rule: Rule, match: Match) -> tuple[
     if rule.condition is None:
         return ()
     try:
-        state = draft.memory.state(ruleset.state)
+        if draft.names is None:
+            state = draft.memory.state(ruleset.state)
+            draft.names = names_of(draft.call(match.call), match.event, state)
         facts = Facts(
             event=match.event,
             wall_s=draft.now.wall_s,
             trigger=match.trigger,
-            names=names_of(draft, match.event, match.call, state),
+            names=draft.names,
         )
         return rule.condition.misses(facts, wanted=True)
     except Exception as exc:  # noqa: BLE001 - as of a test: such a rule does not fire, and harms none
@@ -365,8 +377,7 @@ def _spent(draft: Draft, rule: Rule, match: Match) -> Miss | None:
     if rule.once_per_call and match.call and draft.value("once", rule.id, match.call):
         return Miss("once_per call", found="spent by this call")
     if rule.cooldown_s is not None:
-        lane = lane_of(rule, match.event, match.call)
-        until = draft.until("cooldown", rule.id, lane)
+        until = draft.until("cooldown", rule.id, match.lane)
         if until is not None and not draft.now.reached(until):
             left = until.since(draft.now)
             return Miss("cooldown", found=f"on for another {left:.1f} s")
@@ -453,6 +464,7 @@ def _stayed_so(draft: Draft, ruleset: RuleSet, rule: Rule, whole: Whole) -> None
         event_id=run.event_id,
         call=run.call,
         trigger=run.trigger,
+        lane=lane_of(rule, whole.event, run.call),
         inbox=run.inbox,
     )
     lacking = _fire(draft, ruleset, rule, match, iter((run.id,)))

@@ -119,7 +119,7 @@ def _as_map(schema: Mapping[str, Any], value: Any) -> str:
 def of_wrong_text(schema: Mapping[str, Any], text: str) -> str:
     """What to do about *text*, which does not match the pattern of *schema*."""
     if "x-duration" in schema:
-        return near_duration(text) or UNITS
+        return near_duration(text) or (MORE if _NOTHING.fullmatch(text) else UNITS)
     name = slug(text, schema["x-slug"]) if "x-slug" in schema else ""
     return name and f"such as {name}"
 
@@ -134,6 +134,8 @@ def slug(text: str, blank: str) -> str:
 # --- Durations ---------------------------------------------------------------------------
 
 UNITS = "a whole number with ms, s, m, h or d behind it"
+MORE = "so long that something can be done in it"
+_NOTHING = re.compile("0+(?:ms|s|m|h|d)")
 _UNITS_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _OTHER_UNITS = {
     "msec": "ms", "msecs": "ms", "millisecond": "ms", "milliseconds": "ms",

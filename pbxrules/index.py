@@ -15,6 +15,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from operator import itemgetter
 
 import re2
 
@@ -24,9 +25,11 @@ from pbxrules.model import Event, FieldTest, Key, Kind, Trigger
 
 Place = tuple[int, int]
 """A rule's place among the rules, and a trigger's in the rule."""
-Places = tuple[Place, ...]
-Table = Mapping[str, tuple[Places, ...]]
-"""By text; the places of one key are one tuple, however many texts the key has."""
+Candidate = tuple[Place, tuple[FieldTest, ...]]
+"""A trigger, and those of its tests that are still to be looked at."""
+Filed = tuple[Candidate, ...]
+Table = Mapping[str, tuple[Filed, ...]]
+"""By text; what is filed under one key is one tuple, however many texts the key has."""
 Tables = tuple[tuple[int, Table], ...]
 """A table for each length of its texts."""
 
@@ -52,32 +55,32 @@ class Shelf:
     begins: Tables
     ends: Tables
     contains: Tables
-    matches: tuple[tuple[re2.Set, tuple[Places, ...]], ...]
-    """Sets, and the places of each of their patterns."""
+    matches: tuple[tuple[re2.Set, tuple[Filed, ...]], ...]
+    """Sets, and what is filed under each of their patterns."""
 
-    def find(self, text: str, found: list[Place]) -> None:
+    def find(self, text: str, found: list[Candidate]) -> None:
         """Add to *found* the triggers that may fit an event whose field is *text*."""
         if self.folded:
             text = text.casefold()
-        for places in self.equals.get(text, ()):
-            found += places
+        for filed in self.equals.get(text, ()):
+            found += filed
         for length, table in self.begins:
-            for places in table.get(text[:length], ()):
-                found += places
+            for filed in table.get(text[:length], ()):
+                found += filed
         for length, table in self.ends:
-            for places in table.get(text[-length:], ()):
-                found += places
+            for filed in table.get(text[-length:], ()):
+                found += filed
         if self.contains or self.matches:
             self._find_within(text, found)
 
-    def _find_within(self, text: str, found: list[Place]) -> None:
+    def _find_within(self, text: str, found: list[Candidate]) -> None:
         for length, table in self.contains:
             if len(text) > LONG:
                 found += chain.from_iterable(chain.from_iterable(table.values()))
                 continue
             for start in range(len(text) - length + 1):
-                for places in table.get(text[start : start + length], ()):
-                    found += places
+                for filed in table.get(text[start : start + length], ()):
+                    found += filed
         for patterns, by_number in self.matches:
             for number in patterns.Match(as_bytes(text)) or ():
                 found += by_number[number]
@@ -88,11 +91,14 @@ class Index:
     """Triggers by the field values that they need."""
 
     shelves: tuple[Shelf, ...]
-    always: Places
+    always: Filed
     """Triggers without a key, and those of patterns that no set can hold."""
 
-    def candidates(self, event: Event) -> list[Place]:
-        """The triggers that may fit *event*, in order; every one that fits is among them."""
+    def candidates(self, event: Event) -> list[Candidate]:
+        """The triggers that may fit *event*, in order; every one that fits is among them.
+
+        It fits those whose remaining tests hold.
+        """
         found = list(self.always)
         for shelf in self.shelves:
             value = value_of(event, shelf.field)
@@ -103,9 +109,7 @@ class Index:
                     shelf.find(text, found)
             else:
                 shelf.find(str(value), found)
-        if len(found) > 1:
-            return sorted(set(found))
-        return found
+        return sorted(dict(found).items()) if len(found) > 1 else found
 
 
 def build(triggers: Sequence[Sequence[Trigger]], *, memory: int = MEMORY) -> Index:
@@ -116,35 +120,54 @@ def build(triggers: Sequence[Sequence[Trigger]], *, memory: int = MEMORY) -> Ind
         memory: Bytes that one set of patterns may take; what needs more is always looked at.
     """
     loads = _loads(test for rule in triggers for trigger in rule for test in trigger.tests)
-    filed: defaultdict[tuple[str, bool], defaultdict[Key, list[Place]]] = defaultdict(
+    filed: defaultdict[tuple[str, bool], defaultdict[Key, list[Candidate]]] = defaultdict(
         lambda: defaultdict(list)
     )
-    always: list[Place] = []
+    always: list[Candidate] = []
+    same: dict[tuple[FieldTest, ...], tuple[FieldTest, ...]] = {}
     for rule_place, rule in enumerate(triggers):
         for trigger_place, trigger in enumerate(rule):
-            keys = [(test.field, test.key) for test in trigger.tests if test.key]
-            if keys:
-                field, key = min(keys, key=loads.__getitem__)
-                filed[field, key.folded][key].append((rule_place, trigger_place))
+            best = _best(trigger, loads)
+            left = tuple(test for test in trigger.tests if test is not best or not _exact(test))
+            candidate = ((rule_place, trigger_place), same.setdefault(left, left))
+            if best is None or best.key is None:
+                always.append(candidate)
             else:
-                always.append((rule_place, trigger_place))
+                filed[best.field, best.key.folded][best.key].append(candidate)
     shelves = []
     for (field, folded), by_key in filed.items():
-        sets = _Sets(memory)
-        sets.add(_by_text("matches", by_key))
-        always += sets.too_large
-        shelves.append(
-            Shelf(
-                field=field,
-                folded=folded,
-                equals=_by_text("equals", by_key),
-                begins=_by_length(_by_text("begins", by_key)),
-                ends=_by_length(_by_text("ends", by_key)),
-                contains=_by_length(_by_text("contains", by_key)),
-                matches=tuple(sets.made),
-            )
-        )
-    return Index(shelves=tuple(shelves), always=tuple(sorted(set(always))))
+        shelf, too_large = _shelf(field, by_key, folded=folded, memory=memory)
+        shelves.append(shelf)
+        always += too_large
+    return Index(shelves=tuple(shelves), always=tuple(sorted(dict(always).items())))
+
+
+def _best(trigger: Trigger, loads: Mapping[tuple[str, Key], int]) -> FieldTest | None:
+    """The test that the fewest events are likely to pass; None where none has a key."""
+    keyed = ((loads[test.field, test.key], test) for test in trigger.tests if test.key)
+    return min(keyed, key=itemgetter(0), default=(0, None))[1]
+
+
+def _exact(test: FieldTest) -> bool:
+    return test.key is not None and test.key.exact
+
+
+def _shelf(
+    field: str, by_key: Mapping[Key, Sequence[Candidate]], *, folded: bool, memory: int
+) -> tuple[Shelf, list[Candidate]]:
+    """What is filed under *field*, and what no set of patterns can hold."""
+    sets = _Sets(memory)
+    sets.add(_by_text("matches", by_key))
+    shelf = Shelf(
+        field=field,
+        folded=folded,
+        equals=_by_text("equals", by_key),
+        begins=_by_length(_by_text("begins", by_key)),
+        ends=_by_length(_by_text("ends", by_key)),
+        contains=_by_length(_by_text("contains", by_key)),
+        matches=tuple(sets.made),
+    )
+    return shelf, sets.too_large
 
 
 def _loads(tests: Iterable[FieldTest]) -> Mapping[tuple[str, Key], int]:
@@ -187,18 +210,18 @@ def _seen_as(
                     yield "ends", text[-length:]
 
 
-def _by_text(kind: Kind, by_key: Mapping[Key, Sequence[Place]]) -> Table:
-    table: defaultdict[str, list[Places]] = defaultdict(list)
-    for key, places in by_key.items():
+def _by_text(kind: Kind, by_key: Mapping[Key, Sequence[Candidate]]) -> Table:
+    table: defaultdict[str, list[Filed]] = defaultdict(list)
+    for key, candidates in by_key.items():
         if key.kind == kind:
-            shared = tuple(places)
+            shared = tuple(candidates)
             for text in key.texts:
                 table[text].append(shared)
     return {text: tuple(found) for text, found in table.items()}
 
 
 def _by_length(by_text: Table) -> Tables:
-    tables: defaultdict[int, dict[str, tuple[Places, ...]]] = defaultdict(dict)
+    tables: defaultdict[int, dict[str, tuple[Filed, ...]]] = defaultdict(dict)
     for text, found in by_text.items():
         tables[len(text)][text] = found
     return tuple(sorted(tables.items()))
@@ -209,8 +232,8 @@ class _Sets:
 
     def __init__(self, memory: int) -> None:
         self._options = options(max_mem=memory)
-        self.made: list[tuple[re2.Set, tuple[Places, ...]]] = []
-        self.too_large: list[Place] = []
+        self.made: list[tuple[re2.Set, tuple[Filed, ...]]] = []
+        self.too_large: list[Candidate] = []
 
     def add(self, by_pattern: Table) -> None:
         """Make sets of these patterns; those that are too many or too large go apart."""

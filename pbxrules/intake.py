@@ -7,7 +7,6 @@ order, many at a time.  Nothing here waits: the answer goes out when the commit 
 import hashlib
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from pbxrules import engine, resends
 from pbxrules.clock import Clock, iso
@@ -18,13 +17,14 @@ from pbxrules.memory import Memory, Moves
 from pbxrules.model import Event, Moment
 from pbxrules.pbx import openvox
 from pbxrules.pbx.body import parse
+from pbxrules.records import record
 from pbxrules.resends import Resends, Seen
 from pbxrules.store import Accepted, Refused, SeenAgain, Store
 
 logger = logging.getLogger("pbxrules.events")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record()
 class Receipt:
     """The report is on disk, with all that it starts."""
 
@@ -38,7 +38,7 @@ class Receipt:
 Reply = Callable[[Receipt | StoreError], None]
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class _Waiting:
     """An event that waits for its commit."""
 

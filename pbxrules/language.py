@@ -50,9 +50,13 @@ CONDITION_HINTS = {
     "after": "describe the time under 'times:', and say time: NAME",
     "before": "describe the time under 'times:', and say time: NAME",
     "weekday": "describe the time under 'times:', and say time: NAME",
-    "any": "say 'or'", "all": "say 'and'", "conditions": "say 'and'", "none": "say 'not'",
+    "any": "say 'or'", "all": "say 'and'", "conditions": "say 'and', or 'or'",
+    "none": "say 'not'",
 }  # fmt: skip
 """What to do instead of words of other systems' conditions."""
+
+TRIGGER_HINTS = {"trigger": "say 'event'"}
+"""The same, of their triggers."""
 
 
 def _no_zone(name: str) -> tzinfo:

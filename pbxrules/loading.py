@@ -146,12 +146,13 @@ def load(files: Iterable[Path], language: Language) -> Snapshot:
     documents = list(_documents(files, problems))
     try:
         ruleset = rules.load(documents, language, partial=bool(problems))
+        warnings = () if problems else lint.warnings(documents, ruleset, language)
     except ProblemsError as exc:
         raise ProblemsError([*problems, *exc.problems]) from exc
+    finally:
+        let_go(documents)
     if problems:
         raise ProblemsError(problems)
-    warnings = lint.warnings(documents, ruleset, language)
-    let_go(documents)
     return Snapshot(ruleset=ruleset, language=language, warnings=warnings)
 
 

@@ -7,7 +7,6 @@ are ``Moves``: they are written, then applied; if they can't be written, nothing
 
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import count, islice
 from typing import Any
 
@@ -23,6 +22,7 @@ from pbxrules.model import (
     Run,
     StateDecl,
 )
+from pbxrules.records import record
 
 MAX_OF_RULE = 100_000
 MAX_KEPT = 500_000
@@ -39,7 +39,7 @@ FOR_OLD = 2
 """Old values that go with each new one, so that their number falls without a sweep."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Whole:
     """A run with what its next step needs."""
 
@@ -48,7 +48,7 @@ class Whole:
     program: Program
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record()
 class Moves:
     """Changes, with the runs whole."""
 
@@ -65,7 +65,8 @@ class Moves:
         if self.call is not None:
             kept = (*kept, _kept_call(self.call.put))
             forgotten = (*forgotten, *((CALL, "", key) for key in self.call.gone))
-        return Changes(runs=tuple(whole.run for whole in self.runs), kept=kept, forgotten=forgotten)
+        runs = tuple([whole.run for whole in self.runs])
+        return Changes(runs=runs, kept=kept, forgotten=forgotten)
 
 
 def _kept_call(known: Known) -> Kept:
@@ -370,6 +371,8 @@ class Draft:
         """What the last run of a lane had set: the next one begins behind that."""
         self.freed: deque[Lane] = deque()
         """Lanes of which a run has ended, and that have not been looked at since."""
+        self.names: Mapping[str, Any] | None = None
+        """``call`` and ``state`` as the conditions of rules see them, for they are no run's."""
 
     # --- values ------------------------------------------------------------------------------
 
@@ -453,9 +456,9 @@ class Draft:
 
     def moves(self) -> Moves:
         """All that it changes."""
-        return Moves(
-            runs=tuple(self._runs.values()),
-            kept=tuple(kept for kept in self._kept.values() if kept is not None),
-            forgotten=tuple(key for key, kept in self._kept.items() if kept is None),
-            call=self._call,
-        )
+        runs = tuple(self._runs.values())
+        if not self._kept:
+            return Moves(runs=runs, call=self._call)
+        kept = tuple([kept for kept in self._kept.values() if kept is not None])
+        forgotten = tuple([key for key, kept in self._kept.items() if kept is None])
+        return Moves(runs=runs, kept=kept, forgotten=forgotten, call=self._call)

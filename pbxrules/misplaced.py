@@ -81,6 +81,8 @@ def _placed(one: Mismatch, value: Any, known: Places) -> tuple[Mismatch, bool]:
     """*one*, and whether its key belongs elsewhere, which its hint then says."""
     if one.code != "unknown-key" or one.key is None:
         return one, False
+    if verb := _verb_of_service(one, value):
+        return replace(one, hint=f"say '{verb}'"), False
     around = _at(value, one.path)
     inside = _hint_inside(one.key, around, known) if one.kind == "an action" else ""
     guessed = not one.hint or one.hint.startswith(GUESSES)
@@ -90,6 +92,20 @@ def _placed(one: Mismatch, value: Any, known: Places) -> tuple[Mismatch, bool]:
     if one.kind == "an action" and not one.hint:
         one = replace(one, hint=f"the verbs are {', '.join(known.verbs)}")
     return one, False
+
+
+_SERVICES: Mapping[str, str] = {
+    "shell_command": "shell", "rest_command": "http", "logbook": "log", "system_log": "log",
+}  # fmt: skip
+"""Home Assistant's services that are not done by a message, by their domain, and our verbs."""
+
+
+def _verb_of_service(one: Mismatch, value: Any) -> str | None:
+    """The verb for the service that is called by the key of *one*; None if it may be any."""
+    if one.kind != "an action" or one.key not in ("service", "action"):
+        return None
+    service = _at(value, one.path)[one.key]
+    return _SERVICES.get(service.partition(".")[0]) if isinstance(service, str) else None
 
 
 def _at(value: Any, path: Path) -> Any:

@@ -137,6 +137,9 @@ def settled(draft: Draft, whole: Whole, outcome: Outcome, *, jitter: float) -> N
 
 def _again(draft: Draft, whole: Whole, outcome: TryAgain, jitter: float) -> None:
     run, now = whole.run, draft.now
+    if outcome.at_once:
+        draft.put(Whole(run.changed(next_try=now), whole.event, whole.program))
+        return
     step = step_of(run, whole.program)
     retry = step.retry
     attempts = retry.attempts

@@ -27,6 +27,17 @@ STYLES = {
     "done": "green", "owed": "yellow", "waits": "yellow",
     "failed": "red", "expired": "red", "dropped": "red",
 }  # fmt: skip
+SHOWN_AS = {"lane": "start", "join": "parallel"}
+"""What a person calls what a run waits for, where that is no word of the rule's."""
+WAITS = {
+    "for": "until {at}", "delay": "until {at}", "wait_for": "until {at} at the latest",
+    "lane": "for the run before it to end", "join": "for its actions to end",
+}  # fmt: skip
+CUT_SHORT = {
+    "restarted": "a newer match took its place",
+    "stopped": "what it waited for did not come in time",
+}
+"""Why a run ended before its last step, by its outcome, where no step tells."""
 
 
 def event_json(record: EventRecord) -> dict[str, Any]:
@@ -43,28 +54,41 @@ def event_json(record: EventRecord) -> dict[str, Any]:
 
 def actions(run: Run) -> Iterator[dict[str, Any]]:
     """What became of each action of a run; the last one may be owed still."""
-    if run.parent and run.ended:
+    if run.parent and run.ended and not _told(run):
         return  # the run that it was a branch of tells
     for tried in run.tried:
-        yield {
-            "rule": run.rule,
-            "run": f"{run.event_id}.{run.id % RUNS_PER_EVENT}",
-            "position": tried.position,
-            "action": tried.verb,
-            "state": tried.state,
-            "reason": tried.reason,
-            "attempts": tried.attempts,
-        }
+        yield _action(run, tried.position, tried.verb, tried.state, tried.reason, tried.attempts)
+    if run.outcome in CUT_SHORT and not run.parent and not _told(run):
+        yield _action(run, "", "run", run.outcome, CUT_SHORT[run.outcome], 0)
     if not run.ended:
-        yield {
-            "rule": run.rule,
-            "run": f"{run.event_id}.{run.id % RUNS_PER_EVENT}",
-            "position": run.position,
-            "action": run.verb,
-            "state": "waits" if run.verb in TIMED else "owed",
-            "reason": "",
-            "attempts": run.attempt,
-        }
+        state = "waits" if run.verb in TIMED else "owed"
+        yield _action(run, run.position, run.verb, state, _why_open(run), run.attempt)
+
+
+def _action(
+    run: Run, position: str, verb: str, state: str, reason: str, attempts: int
+) -> dict[str, Any]:
+    return {
+        "rule": run.rule,
+        "run": f"{run.event_id}.{run.id % RUNS_PER_EVENT}",
+        "position": position,
+        "action": SHOWN_AS.get(verb, verb),
+        "state": state,
+        "reason": reason,
+        "attempts": attempts,
+    }
+
+
+def _told(run: Run) -> bool:
+    """Whether a step tells why the run was cut short."""
+    return any(tried.state == "dropped" or tried.verb == "stop" for tried in run.tried)
+
+
+def _why_open(run: Run) -> str:
+    at = iso(run.next_try.wall_s)
+    if run.verb in TIMED:
+        return WAITS[run.verb].format(at=at)
+    return f"next try at {at}" if run.attempt else "not done yet"
 
 
 def events(path: Path, *, last: int | None, follow: bool, as_json: bool) -> None:
@@ -157,13 +181,16 @@ def event_lines(record: EventRecord) -> Iterator[list[tuple[str, str]]]:
             yield [("       - ", "dim"), (f"{verdict.rule}: {why}", "dim")]
     for run in record.runs:
         for action in actions(run):
-            tries = f" ({action['attempts']} tries)" if action["attempts"] > 1 else ""
+            # Where it was given up, the reason tells of the tries.
+            counts = action["attempts"] > 1 and action["state"] in ("done", "owed")
+            tries = f" ({action['attempts']} tries)" if counts else ""
+            reason = action["reason"] and f" {action['reason']}"
             yield [
                 ("       → ", ""),
                 (f"{run.rule} ", "bold"),
                 (f"{action['action']} ", ""),
                 (action["state"], STYLES.get(action["state"], "")),
-                (f" {action['reason']}{tries}", ""),
+                (reason + tries, ""),
             ]
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from functools import reduce
 from typing import Any
 
+from pbxrules.calls import Known
 from pbxrules.conditions.fields import value_of
 from pbxrules.memory import SAME_CALL, Draft, Lane, Whole, fits
 from pbxrules.model import (
@@ -49,9 +50,8 @@ NO_CALL: Mapping[str, Any] = {
 """What templates see as ``call`` where the event belongs to none."""
 
 
-def names_of(draft: Draft, event: Event, call: str, state: Mapping[str, Any]) -> dict[str, Any]:
-    """``call`` and ``state``, as templates and conditions see them."""
-    known = draft.call(call) if call else None
+def names_of(known: Known | None, event: Event, state: Mapping[str, Any]) -> dict[str, Any]:
+    """``call`` and ``state``, as templates and conditions see them; *known* is the event's call."""
     if known is None:
         return {"call": NO_CALL, "state": state}
     told = {
@@ -339,7 +339,7 @@ class _Walk:
 
     def _holds(self, condition: Condition) -> bool:
         run = self.run
-        names = names_of(self.draft, self.event, run.call, self.state)
+        names = names_of(self.draft.call(run.call), self.event, self.state)
         facts = Facts(
             event=self.event,
             wall_s=self.draft.now.wall_s,
@@ -349,7 +349,7 @@ class _Walk:
         return condition.holds(facts)
 
     def _scope(self, variables: Mapping[str, Any] | None) -> Scope:
-        names = names_of(self.draft, self.event, self.run.call, self.state)
+        names = names_of(self.draft.call(self.run.call), self.event, self.state)
         whole = Whole(self.run, self.event, self.program)
         return scope_of(whole, variables, names, NOTHING, self.draft.now)
 

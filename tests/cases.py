@@ -87,7 +87,7 @@ class Trial:
     def _delivery(self, whole: Whole) -> Delivery | GiveUp:
         daemon = self.daemon
         state = daemon.memory.state(whole.program.state)
-        names = names_of(Draft(daemon.memory, daemon.now), whole.event, whole.run.call, state)
+        names = names_of(daemon.memory.calls.get(whole.run.call), whole.event, state)
         secrets = {"duty": "s3cr3t"}
         return runs.delivery(whole, names=names, secrets=secrets, store_id="t", now=daemon.now)
 

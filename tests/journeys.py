@@ -168,7 +168,7 @@ class Journey:
         whole = self.whole if branch is None else self.branches[branch]
         draft = Draft(self.memory, self.now)
         state = self.memory.state(whole.program.state)
-        names = walking.names_of(draft, whole.event, whole.run.call, state)
+        names = walking.names_of(draft.call(whole.run.call), whole.event, state)
         return runs.delivery(whole, names=names, secrets={}, store_id="store", now=self.now)
 
     @property

@@ -40,6 +40,11 @@ def wait_until(condition: Callable[[], T], what: str, *, timeout_s: float = PATI
     return found
 
 
+def until(moment: float) -> None:
+    """Return when the time *moment*, by the monotonic clock, has come."""
+    wait_until(lambda: time.monotonic() >= moment, "its time")
+
+
 def free_port() -> int:
     """A port that nobody has, and that the system gives nobody while ours is down."""
     while True:
@@ -368,3 +373,10 @@ def retained(broker: Mosquitto, topic: str) -> str:
     """The retained message of *topic*."""
     argv = ["mosquitto_sub", "-h", HOST, "-p", str(broker.port), "-C", "1", "-W", "5", "-t", topic]
     return subprocess.run(argv, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def retain(broker: Mosquitto, topic: str, payload: str) -> None:
+    """Have the broker keep *payload*; an empty one removes what it kept."""
+    what = ["-m", payload] if payload else ["-n"]
+    argv = ["mosquitto_pub", "-h", HOST, "-p", str(broker.port), "-q", "1", "-r", "-t", topic]
+    subprocess.run([*argv, *what], check=True, timeout=10)

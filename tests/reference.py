@@ -329,9 +329,7 @@ class Reference:
     # --- from a report to a run --------------------------------------------------------------
 
     def look_at(self, rule: Rule, report: Report) -> None:
-        place = 0
-        for trigger in listed(rule["triggers"]):
-            place += 1
+        for place, trigger in enumerate(listed(rule["triggers"]), 1):  # noqa: B007 - the one that fits
             tests = {k: v for k, v in trigger.items() if k not in ("for", "until", "count", "id")}
             if fits(tests, report.fields):
                 break
@@ -541,9 +539,12 @@ class Reference:
         if run.stage == "for":
             if self.ends(run, report):
                 self.end(run, "dropped")
-        elif run.rests and isinstance(rest := run.rests[0], Wait) and rest.kind == "wait_for":
-            if not self.wants(run, rest.step, report):
-                return
+        elif (
+            run.rests
+            and isinstance(run.rests[0], Wait)
+            and run.rests[0].kind == "wait_for"
+            and self.wants(run, run.rests[0].step, report)
+        ):
             self.go(run, answer=report)
 
     def go(
@@ -747,7 +748,7 @@ class Reference:
 
 
 def spends(run: Run) -> bool:
-    """Whether a run that got its place spends ``once_per`` and ``cooldown``: not if never begun."""
+    """Whether a run with a place spends ``once_per`` and ``cooldown``: not if it never ran."""
     return run.started or run.open
 
 

@@ -18,9 +18,9 @@ class Clock:
 def test_what_is_due_is_woken_once_in_order_of_time() -> None:
     async def scenario() -> None:
         clock, rung = Clock(), list[str]()
-        alarms = Alarms(clock)
+        alarms = Alarms(clock, rung.append)
         for at, name in ((130, "c"), (110, "a"), (120, "b"), (110, "a too")):
-            alarms.set(at, lambda name=name: rung.append(name))  # type: ignore[misc]
+            alarms.set(at, name)
         alarms.ring_due(109.9)
         assert rung == []
         alarms.ring_due(120)
@@ -34,8 +34,9 @@ def test_what_is_due_is_woken_once_in_order_of_time() -> None:
 
 def test_what_was_taken_back_wakes_nobody() -> None:
     async def scenario() -> None:
-        alarms, rung = Alarms(Clock()), list[str]()
-        alarm = alarms.set(110, lambda: rung.append("x"))
+        rung = list[str]()
+        alarms = Alarms(Clock(), rung.append)
+        alarm = alarms.set(110, "x")
         alarm.off = True
         alarms.ring_due(1000)
         assert rung == []
@@ -47,10 +48,11 @@ def test_what_was_taken_back_wakes_nobody() -> None:
 def test_the_loop_wakes_it_by_itself() -> None:
     async def scenario() -> None:
         loop = asyncio.get_running_loop()
-        alarms, rung = Alarms(loop.time), asyncio.Event()
-        alarms.set(loop.time() + 30, lambda: None)
-        alarms.set(loop.time() + 0.01, rung.set)
-        await rung.wait()
+        rung = asyncio.Queue[str]()
+        alarms = Alarms(loop.time, rung.put_nowait)
+        alarms.set(loop.time() + 30, "later")
+        alarms.set(loop.time() + 0.01, "soon")
+        assert await rung.get() == "soon"
         alarms.close()
 
     asyncio.run(scenario())
@@ -58,14 +60,15 @@ def test_the_loop_wakes_it_by_itself() -> None:
 
 def test_one_that_is_set_while_others_ring_has_its_turn() -> None:
     async def scenario() -> None:
-        clock, rung = Clock(), list[str]()
-        alarms = Alarms(clock)
+        rung = list[str]()
 
-        def again() -> None:
-            rung.append("first")
-            alarms.set(105, lambda: rung.append("second"))
+        def ring(name: str) -> None:
+            rung.append(name)
+            if name == "first":
+                alarms.set(105, "second")
 
-        alarms.set(101, again)
+        alarms = Alarms(Clock(), ring)
+        alarms.set(101, "first")
         alarms.ring_due(110)
         assert rung == ["first", "second"]
         alarms.close()

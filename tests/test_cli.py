@@ -500,7 +500,7 @@ def test_events_shows_what_came_what_fired_and_what_became_of_it(state: Path) ->
         miss,
         f"     3 {came}",
         miss,
-        "       → rule-1 log owed  (2 tries)",
+        "       → rule-1 log owed next try at 2026-11-18T11:06:40.000+00:00 (2 tries)",
     ]
 
 
@@ -523,7 +523,7 @@ def test_events_as_json_has_one_object_a_line_with_these_keys_and_no_others(stat
     assert third["actions"] == [
         {
             "rule": "rule-1", "run": "3.1", "position": "actions/0", "action": "log",
-            "state": "owed", "reason": "", "attempts": 2,
+            "state": "owed", "reason": "next try at 2026-11-18T11:06:40.000+00:00", "attempts": 2,
         }
     ]  # fmt: skip
 

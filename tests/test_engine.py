@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 
 from pbxrules.engine import Arrival, decide
+from pbxrules.index import build
 from pbxrules.memory import Memory
 from pbxrules.misses import words
 from pbxrules.model import Condition, Event, Facts, Miss, Moment, Tried, Verdict
@@ -72,6 +73,7 @@ def test_promise_6_a_rule_whose_test_breaks_does_not_match_and_harms_no_other() 
         object.__setattr__(
             trigger, "tests", tuple(replace(test, holds=broken) for test in trigger.tests)
         )
+    rules = replace(rules, index=build([rule.triggers for rule in rules.rules]))
     told = event(extension="1")
     decision = decided(rules, told)
     assert [rule.id for rule in decision.fired] == ["s"]

@@ -14,7 +14,7 @@ from pbxrules.conditions.fields import (
     field_test,
     value_of,
 )
-from pbxrules.model import Event, FieldValue, Key
+from pbxrules.model import Event, FieldValue, Kind
 from tests.rulefiles import LANGUAGE
 
 GROUPS = {"family": ["+4930", "0171"], "nobody": [], "words": ["Straße", "Weg"]}
@@ -282,8 +282,30 @@ def test_where_equality_is_asked_for_it_is_told(wanted: Any, equals: set[str]) -
         pytest.param({"contains": "1111", "suffix": "2"}, "ends", {"2"}, id="an end before a part"),
     ],
 )  # fmt: skip
-def test_what_the_index_is_told(wanted: Any, kind: str, texts: set[str]) -> None:
-    assert field_test("extension", wanted, GROUPS).key == Key(kind=kind, texts=frozenset(texts))  # type: ignore[arg-type]
+def test_what_the_index_is_told(wanted: Any, kind: Kind, texts: set[str]) -> None:
+    key = field_test("extension", wanted, GROUPS).key
+    assert key
+    assert (key.kind, set(key.texts), key.folded) == (kind, texts, False)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "exact"),
+    [
+        pytest.param("101", True, id="a text"),
+        pytest.param(["101", "102"], True, id="a list"),
+        pytest.param({"in": "family"}, True, id="a group"),
+        pytest.param({"prefix": "1", "ignore_case": True}, True, id="a prefix, in any case"),
+        pytest.param({"in": ["101"], "exists": True}, False, id="one of two operators"),
+        pytest.param({"contains": "1"}, False, id="a part, of which long values are not asked"),
+        pytest.param({"between": ["10", "19"]}, False, id="a range, of so many digits"),
+        pytest.param({"glob": "1*2"}, False, id="a glob"),
+        pytest.param({"regex": "1"}, False, id="a regular expression"),
+    ],
+)
+def test_where_the_index_alone_decides(wanted: Any, exact: bool) -> None:
+    key = field_test("extension", wanted, GROUPS).key
+    assert key
+    assert key.exact is exact
 
 
 @pytest.mark.parametrize(
@@ -297,10 +319,11 @@ def test_what_the_index_is_told(wanted: Any, kind: str, texts: set[str]) -> None
     ],
 )
 def test_what_the_index_is_told_where_case_does_not_matter(
-    wanted: Any, kind: str, texts: set[str], folded: bool
+    wanted: Any, kind: Kind, texts: set[str], folded: bool
 ) -> None:
-    made = field_test("extension", {**wanted, "ignore_case": True}, GROUPS)
-    assert made.key == Key(kind=kind, texts=frozenset(texts), folded=folded)  # type: ignore[arg-type]
+    key = field_test("extension", {**wanted, "ignore_case": True}, GROUPS).key
+    assert key
+    assert (key.kind, set(key.texts), key.folded) == (kind, texts, folded)
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,17 @@ from collections.abc import Iterable
 import pytest
 from hypothesis import example, given, settings
 
-from pbxrules.index import LONG, PATTERNS, build
+from pbxrules.conditions.fields import value_of
+from pbxrules.index import LONG, PATTERNS, Index, Place, build
 from pbxrules.model import Event
 from tests.rulefiles import event, fired, rule
 from tests.rulefiles import ruleset as read_rules
 from tests.rulesets import EVENTS, RULES, Written, fits, ruleset
+
+
+def places_of(index: Index, told: Event) -> list[Place]:
+    return [place for place, _ in index.candidates(told)]
+
 
 RING = Event(fields={"event": "ring", "extensions": ("1", "1", "2")}, payload={})
 
@@ -21,7 +27,7 @@ RING = Event(fields={"event": "ring", "extensions": ("1", "1", "2")}, payload={}
 def test_every_trigger_that_fits_is_a_candidate_once_and_in_order(
     written: list[list[Written]], told: Event
 ) -> None:
-    candidates = ruleset(written).index.candidates(told)
+    candidates = places_of(ruleset(written).index, told)
     fitting = [
         (place, number)
         for place, triggers in enumerate(written)
@@ -30,6 +36,19 @@ def test_every_trigger_that_fits_is_a_candidate_once_and_in_order(
     ]
     assert [place for place in candidates if place in fitting] == fitting
     assert candidates == sorted(set(candidates))
+
+
+@settings(max_examples=60)
+@given(RULES, EVENTS)
+def test_the_tests_that_are_left_of_a_candidate_decide_it(
+    written: list[list[Written]], told: Event
+) -> None:
+    rules = ruleset(written)
+    for (place, number), left in rules.index.candidates(told):
+        tests = rules.rules[place].triggers[number].tests
+        assert set(left) <= set(tests)
+        fit = all(test.holds(value_of(told, test.field)) for test in tests)
+        assert all(test.holds(value_of(told, test.field)) for test in left) is fit
 
 
 def test_no_rules_no_candidates() -> None:
@@ -43,9 +62,9 @@ def test_a_trigger_is_filed_under_what_the_fewest_share() -> None:
         for number in range(1000)
     ]
     rules = read_rules("rules:\n" + "".join(text.removeprefix("rules:\n") for text in files))
-    assert rules.index.candidates(event(extension="7")) == [(7, 0)]
-    assert rules.index.candidates(event(event="bye", extension="7")) == [(7, 0)]
-    assert rules.index.candidates(event()) == []
+    assert places_of(rules.index, event(extension="7")) == [(7, 0)]
+    assert places_of(rules.index, event(event="bye", extension="7")) == [(7, 0)]
+    assert places_of(rules.index, event()) == []
 
 
 def many(triggers: Iterable[str]) -> str:
@@ -58,7 +77,7 @@ def many(triggers: Iterable[str]) -> str:
 
 def places(text: str, **fields: str) -> list[int]:
     """The rules that a ring with these fields meets."""
-    return [rule for rule, _ in read_rules(text).index.candidates(event(**fields))]
+    return [rule for rule, _ in places_of(read_rules(text).index, event(**fields))]
 
 
 # 20 rules for each of 50 extensions; each rule has a caller test of its own.
@@ -86,9 +105,9 @@ def test_a_pattern_is_looked_up_where_equal_texts_are_common(name: str) -> None:
     text = many(f"{{event: ring, extension: {n // 20}, caller: {t}}}" for n, t in enumerate(tests))
     rules = read_rules(text)
     told = event(extension="6", caller=FITTING[name])
-    assert rules.index.candidates(told) == [(123, 0)]
+    assert places_of(rules.index, told) == [(123, 0)]
     assert fired(rules, told) == ["r123"]
-    assert not rules.index.candidates(event(extension="6", caller="y"))
+    assert not places_of(rules.index, event(extension="6", caller="y"))
 
 
 def test_a_rare_text_is_looked_up_before_a_pattern() -> None:
@@ -126,6 +145,7 @@ def test_a_long_value_meets_all_parts() -> None:
     text = many(["{caller: {contains: ab}}", "{caller: {contains: c}}"])
     assert places(text, caller="x" * LONG) == []
     assert places(text, caller="x" * (LONG + 1)) == [0, 1]
+    assert fired(read_rules(text), event(caller="x" * LONG + "c")) == ["r1"]
 
 
 def test_more_patterns_than_a_set_takes_go_into_several() -> None:
@@ -143,8 +163,8 @@ def test_patterns_that_are_too_large_for_one_set_go_into_several_or_are_always_l
     index = build([rule.triggers for rule in rules.rules], memory=60_000)
     (shelf,) = index.shelves
     assert len(shelf.matches) == 2
-    assert index.always == ((1, 0), (3, 0))
-    assert index.candidates(event(caller="a1x")) == [(0, 0), (1, 0), (3, 0)]
+    assert [place for place, _ in index.always] == [(1, 0), (3, 0)]
+    assert places_of(index, event(caller="a1x")) == [(0, 0), (1, 0), (3, 0)]
 
 
 def test_rules_of_one_pattern_share_it() -> None:
@@ -174,11 +194,11 @@ def test_what_nothing_can_pass_is_never_looked_at() -> None:
 
 def test_a_trigger_without_a_key_is_always_looked_at() -> None:
     rules = read_rules(rule("{extension: {not: 5}}"), rule("any").replace("id: r", "id: s"))
-    assert rules.index.candidates(event(event="bye")) == [(0, 0), (1, 0)]
+    assert places_of(rules.index, event(event="bye")) == [(0, 0), (1, 0)]
 
 
 def test_lists_and_groups_are_filed_under_each_of_their_texts() -> None:
     text = "groups: {g: [1, 2]}\n" + rule("[{extension: {in: g}}, {extension: [2, 3]}]")
     index = read_rules(text).index
-    found = {number: index.candidates(event(extension=number)) for number in "1234"}
+    found = {number: places_of(index, event(extension=number)) for number in "1234"}
     assert found == {"1": [(0, 0)], "2": [(0, 0), (0, 1)], "3": [(0, 1)], "4": []}

@@ -12,7 +12,7 @@ PACKAGE = Path(pbxrules.__file__).parent
 LINE = "-- the line --"
 
 LAYERS = [
-    ["codes", "errors"],
+    ["codes", "errors", "records"],
     ["hints", "listing", "model", "members", "yamlfaults", "yamlplaces"],
     ["mismatches"],
     ["yamlsource", "template", "resends", "calls"],

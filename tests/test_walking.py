@@ -772,14 +772,14 @@ def test_what_templates_see_of_a_call() -> None:
         "id": CALL, "sure": True, "answered": True, "caller": "030", "callee": "101",
         "extensions": ("101",), "started": 5.0, "ended": None,
     }  # fmt: skip
-    assert names_of(draft, event(call_id="1.1"), CALL, {"n": 1}) == {
+    assert names_of(draft.call(CALL), event(call_id="1.1"), {"n": 1}) == {
         "call": told,
         "state": {"n": 1},
     }
-    doubtful = names_of(draft, event(call_id="1.2"), CALL, {})
+    doubtful = names_of(draft.call(CALL), event(call_id="1.2"), {})
     assert doubtful == {"call": {**told, "sure": False}, "state": {}}
     for call in ("", "c9"):
-        assert names_of(draft, event(), call, {})["call"] is NO_CALL
+        assert names_of(draft.call(call), event(), {})["call"] is NO_CALL
     assert NO_CALL.keys() == told.keys()
 
 
@@ -857,4 +857,5 @@ def test_every_run_ends_and_rests_only_where_something_is_to_be_waited_for(
     begun = any(one.verb in ("log", "set") for one in run.tried)
     assert run.begun is begun
     assert any(one.position.startswith("finally") for one in run.tried) is (begun and last)
-    assert (journey.memory.runs, journey.memory.lanes) == ({}, {})
+    assert not journey.memory.runs
+    assert not journey.memory.lanes

@@ -9,7 +9,7 @@ from typing import Any
 from pbxrules import engine, programs, runs
 from pbxrules.calls import Change, Known
 from pbxrules.engine import Arrival
-from pbxrules.memory import TIMED, Draft, Memory, Moves, Whole
+from pbxrules.memory import TIMED, Memory, Moves, Whole
 from pbxrules.model import (
     Decision,
     Delivery,
@@ -168,7 +168,7 @@ class Daemon:
         if whole.run.verb in TIMED:
             return ""
         state = self.memory.state(whole.program.state)
-        names = names_of(Draft(self.memory, self.now), whole.event, whole.run.call, state)
+        names = names_of(self.memory.calls.get(whole.run.call), whole.event, state)
         made = runs.delivery(whole, names=names, secrets={}, store_id="s", now=self.now)
         assert isinstance(made, Delivery), made
         args = made.args

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, Self
 
 from pbxrules.calls.told import MAX_LISTED, Mark, Told
 from pbxrules.model import Moment
+from pbxrules.records import record
 
 _CALLEE_FROM: Mapping[str, int] = {
     "cdr": 1,  # the number as it was dialled, prefix and all
@@ -18,7 +19,7 @@ _CALLEE_FROM: Mapping[str, int] = {
 """Whose word on the callee counts: the highest; of equals the first."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record()
 class Call:
     """The call that a report belongs to, as it was known with this report: kept with the event."""
 

@@ -1,12 +1,12 @@
 """The calls known now, found by id, and by who takes part in them when."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import TypeVar
 
 from pbxrules.calls.known import Known
 from pbxrules.calls.told import Point, points
 from pbxrules.model import Moment
+from pbxrules.records import record
 
 LIVE_S = 12 * 3600.0
 """A call that never ended is forgotten so long after its last report."""
@@ -26,7 +26,7 @@ _Place = tuple[str, int]
 _K = TypeVar("_K")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record()
 class Change:
     """What one report changes in the table."""
 

@@ -74,8 +74,9 @@ def _of_field(field: str, part: Part) -> FieldTest:
 
 def value_of(event: Event, field: str) -> FieldValue | None:
     """The value that a test of *field* sees; None where the event does not tell it."""
-    if not field.startswith("payload."):
-        return event.fields.get(field)
+    told = event.fields.get(field)
+    if told is not None or not field.startswith("payload."):
+        return told
     value: Any = event.payload
     for name in field.split(".")[1:]:
         value = value.get(name) if isinstance(value, Mapping) else None
@@ -130,13 +131,17 @@ def _of_texts(kind: Kind, texts: tuple[str, ...], *, ignore_case: bool = False) 
     """Shared as well, for the sake of groups, which many rules ask for."""
     sought = tuple(map(str.casefold, texts)) if ignore_case else texts
     passes = _PASSES[kind](sought)
+    key = Key(
+        kind=kind,
+        texts=frozenset(sought),
+        folded=ignore_case,
+        exact=kind != "contains",  # the index does not look for parts of a long value
+    )
     return Element(
         listed(texts),
         (lambda text: passes(text.casefold())) if ignore_case else passes,
         # Every text begins with an empty one, so that tells nothing.
-        Key(kind=kind, texts=frozenset(sought), folded=ignore_case)
-        if kind == "equals" or all(sought)
-        else None,
+        key if kind == "equals" or all(sought) else None,
     )
 
 
@@ -200,6 +205,7 @@ def _joined(parts: Sequence[Part]) -> Part:
     wanted = " and ".join(part.wanted for part in parts)
     passes = [part.passes for part in parts if isinstance(part, Element)]
     key = min((part.key for part in parts if part.key), key=_vagueness, default=None)
+    key = key and replace(key, exact=False)
     one = Element(wanted, lambda text: all(passing(text) for passing in passes), key)
     holds = [part.holds for part in parts if isinstance(part, Whole)]
     if not holds:

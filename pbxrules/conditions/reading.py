@@ -12,7 +12,7 @@ from pbxrules.conditions import logic, template
 from pbxrules.conditions.declared import Declared, Noted, Used
 from pbxrules.conditions.fields import FieldTestError, OfField, field_test
 from pbxrules.errors import Fault, did_you_mean
-from pbxrules.language import CONDITION_HINTS, EVENT_HINTS, Language, duration_s
+from pbxrules.language import CONDITION_HINTS, EVENT_HINTS, TRIGGER_HINTS, Language, duration_s
 from pbxrules.members import Members, joined
 from pbxrules.misplaced import COLUMN
 from pbxrules.model import NOTHING, Condition, Count, FieldTest, Trigger
@@ -232,18 +232,19 @@ class Reader:
         words = self.language.words
         elsewhere = [place for place, listed in words.items() if name in listed]
         control = self.language.controls.get(where)
+        theirs = {"trigger": TRIGGER_HINTS, "condition": CONDITION_HINTS}.get(where, {})
         if control is not None and name in control.beside:
             hint = f"it stands beside '{where}'"
         elif name in self.declared.state:
             hint = f"say state: {{{name}: …}}"
+        elif name in theirs:
+            hint = theirs[name]
         elif elsewhere and where:
             hint = f"it stands under '{elsewhere[0]}s'"
         elif where and name in self.language.operators:
             hint = f"write it in a field's test, as in caller: {{{name}: …}}"
         elif where and name in self.language.rule_keys:
             hint = COLUMN.format("actions" if control else f"{where}s")
-        elif where == "condition" and name in CONDITION_HINTS:
-            hint = CONDITION_HINTS[name]
         elif first in hints:
             hint = f"say '{hints[first]}'"
         else:

@@ -38,6 +38,8 @@ def _read(wanted: Any, path: Path, reader: "Reader") -> Iterator[Condition]:
         return
     listed = wanted if isinstance(wanted, list) else [wanted]
     known = None if reader.triggers is None else [trigger.id for trigger in reader.triggers]
+    if known == []:  # they are missing, or could not be read, which is told already
+        return
     for place, name in enumerate(listed):
         if known is not None and name not in known:
             at = (*path, place) if isinstance(wanted, list) else path

@@ -11,6 +11,7 @@ from pbxrules.language import Language
 from pbxrules.lint.absent import absent_warnings
 from pbxrules.lint.actions import action_warnings, expiry_warnings
 from pbxrules.lint.alike import alike_warnings
+from pbxrules.lint.compared import compared_warnings
 from pbxrules.lint.never import Places, never_warnings
 from pbxrules.lint.texts import number_warnings, quote_warnings, text_warnings
 from pbxrules.lint.unused import unused_warnings
@@ -44,6 +45,7 @@ def _of_each(rules: Sequence[WrittenRule], language: Language) -> Iterator[Probl
         yield from expiry_warnings(rule, language)
         yield from absent_warnings(rule, language, places)
         yield from text_warnings(rule)
+        yield from compared_warnings(rule)
 
 
 def _of_actions(listed: Sequence[Written], language: Language) -> Iterator[Problem]:

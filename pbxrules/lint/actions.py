@@ -29,10 +29,13 @@ RUN_CODE: Mapping[str, str] = {
     "mysql": r"-\w*e|--execute(=.*)?",
     "mariadb": r"-\w*e|--execute(=.*)?",
     **dict.fromkeys(
-        ("ssh", "xargs", "parallel", "watch", "awk", "gawk", "mawk", "nawk", "sed", "sqlite3"), ""
+        ("ssh", "xargs", "parallel", "watch", "awk", "gawk", "mawk", "nawk", "sed", "sqlite"), ""
     ),
 }
-"""Programs that run code, and the option that makes code of an argument; ``""``: none needed."""
+"""Programs that run code, without their version, and the option that makes code of an argument.
+
+``""``: none needed.
+"""
 RUN_ANOTHER = frozenset(
     {
         "sudo", "doas", "su", "runuser", "env", "busybox", "nohup", "setsid", "timeout", "time",

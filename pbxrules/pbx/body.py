@@ -11,6 +11,7 @@ import json
 import math
 import re
 from collections.abc import Callable
+from sys import intern
 from typing import Any, NoReturn
 
 from pbxrules.errors import ReportError, ValueProblem, pointer
@@ -87,7 +88,8 @@ class _DoubtError(ValueError):
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
+    # Each report brings its own copy of the same few names, and thousands may be waited with.
+    members = {intern(name): value for name, value in pairs}
     if len(members) != len(pairs):
         raise _DoubtError
     return members

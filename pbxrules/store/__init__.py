@@ -18,12 +18,13 @@ from typing import Any, Protocol
 
 from pbxrules.errors import StoreError, ValueProblem
 from pbxrules.model import Changes, Event, Kept, Moment, Run, Verdict
+from pbxrules.records import record
 
 Settled = Callable[[StoreError | None], None]
 """Called on the loop's thread, once, with None when the change is durable."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record()
 class Accepted:
     """An event, what was decided, and what that changes."""
 
@@ -45,7 +46,7 @@ class Accepted:
     """Digest and source of the programs of the runs that begin."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record()
 class SeenAgain:
     """A resend of an event that is already accepted."""
 
@@ -65,7 +66,7 @@ class Refused:
     errors: tuple[ValueProblem, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record()
 class Advanced:
     """Runs that went on without an event: an action settled, or a time came.
 
@@ -102,7 +103,7 @@ class SeenEvent:
     last_seen: Moment
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record()
 class OpenRun:
     """A run that something is owed of, in short: what it takes to line it up, or to time it."""
 
@@ -118,7 +119,7 @@ class OpenRun:
     next_try: Moment
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record()
 class LoadedRun:
     """A run with what is needed to go on with it."""
 

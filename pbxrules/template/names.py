@@ -192,6 +192,7 @@ NAMED = {
 MEMBERS = {
     "secret": "declare it under 'secrets:' in the configuration",
     "state": "declare it under 'state:'",
+    "vars": "declare it under 'variables:' of the rule, or in the configuration",
     "trigger": "it has id; what the report tells stands by itself, as {{ caller }}",
 }
 """What to do where a name has no such member."""

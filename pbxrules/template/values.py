@@ -8,12 +8,13 @@ rule's author wrote (a literal, something out of ``vars``), and Python's own ope
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from types import MappingProxyType
 from typing import Any, Final, NewType
 
 from pbxrules.model import FieldValue
+from pbxrules.records import record
 from pbxrules.template.instants import Instant
 
 LIMIT: Final = 64 * 1024
@@ -93,7 +94,7 @@ _NO_VARS: Final = rule_vars({})
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record()
 class Scope:
     """What the names of a template stand for."""
 

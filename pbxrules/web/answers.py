@@ -1,10 +1,11 @@
 """What the PBX, or a person with curl, is answered."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from pbxrules.errors import ReportError, StoreError
 from pbxrules.intake import Receipt
+from pbxrules.records import record
 
 RETRY_AFTER_S = 5
 REASONS = {
@@ -14,7 +15,7 @@ REASONS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record()
 class Answer:
     """One HTTP response."""
 
