@@ -13,16 +13,16 @@ from hypothesis import HealthCheck, given, reject, settings
 
 from tests.pairs import Pair
 from tests.reference import UnclearError
-from tests.streams import HAPPENINGS, STATE, rule_sets
+from tests.streams import STATE, STREAMS, rule_sets
 
 ASKED = os.environ.get("PBXRULES_STREAMS")
-STREAMS = int(ASKED or 200)
+EXAMPLES = int(ASKED or 200)
 DAY_S = 86_400.0
 
 
 @pytest.mark.timeout(600)
 @settings(
-    max_examples=STREAMS,
+    max_examples=EXAMPLES,
     # The same streams each time, so that a change is what fails; chance is asked for by number.
     derandomize=ASKED is None,
     deadline=None,
@@ -32,7 +32,7 @@ DAY_S = 86_400.0
         HealthCheck.filter_too_much,
     ],
 )
-@given(rule_sets(), HAPPENINGS)
+@given(rule_sets(), STREAMS)
 def test_whatever_happens_the_engine_does_what_the_language_says(
     rules: list[list[dict[str, Any]]], happenings: list[tuple[str, Any]]
 ) -> None:

@@ -16,7 +16,7 @@ from pbxrules.model import Decision, Kept, KeptKey, Moment, StateDecl
 from tests.drawn import DrawnDaemon, Happening, RuleSets, seen_of
 from tests.journeys import BEGAN, CALL, EVENT_ID, after, new, program_of
 from tests.rulefiles import event
-from tests.streams import HAPPENINGS, rule_sets
+from tests.streams import STREAMS, rule_sets
 
 PLAIN = program_of("[{log: a}]")
 QUEUED = program_of("[{log: a}]", mode="queued")
@@ -520,7 +520,7 @@ class Undoing(DrawnDaemon):
 
 
 @settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
-@given(rule_sets(), HAPPENINGS)
+@given(rule_sets(), STREAMS)
 def test_a_decision_that_is_undone_never_was(rules: RuleSets, happenings: list[Happening]) -> None:
     daemon = Undoing(rules)
     for kind, told in happenings:

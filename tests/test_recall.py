@@ -19,7 +19,7 @@ from tests import stores
 from tests.drawn import DrawnDaemon, Happening, RuleSets, read, seen_of
 from tests.rulefiles import event
 from tests.stores import NOW
-from tests.streams import HAPPENINGS, rule_sets
+from tests.streams import STREAMS, rule_sets
 from tests.virtual import program_of
 
 
@@ -105,7 +105,7 @@ AWAY: Happening = ("targets", False)
 @example(one_rule(actions=[FAN]), [AWAY, RING])
 @example(one_rule(actions=[FAN], mode="restart"), [AWAY, RING, RING])
 @example(one_rule(actions=[{"log": "a"}], mode="queued", per="call"), [AWAY, RING, RING])
-@given(rule_sets(), HAPPENINGS)
+@given(rule_sets(), STREAMS)
 def test_promise_2_a_process_that_dies_at_any_point_is_followed_by_one_that_remembers_the_same(
     rules: RuleSets, happenings: list[Happening]
 ) -> None:

@@ -105,7 +105,9 @@ class Daemon:
         """Be killed, and start again at *now* with nothing but what is on disk."""
         self.now = now
         self.under_way.clear()
-        self.open = {id_: runs.resumed(read_back(whole)) for id_, whole in self._disk.items()}
+        self.open = {
+            id_: runs.resumed(read_back(whole)) for id_, whole in sorted(self._disk.items())
+        }
         waiting = [id_ for id_, whole in self.open.items() if whole.run.verb in ("for", "wait_for")]
         self._not_before = dict.fromkeys(waiting, now.after(SETTLING_S))
         kept = [replace(k, value=json.loads(json.dumps(k.value))) for k in self._kept.values()]
