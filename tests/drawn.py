@@ -118,5 +118,6 @@ def seen_of(memory: Memory) -> dict[str, Any]:
         "watched": {subject: {*ids} for subject, ids in memory._watched.items()},
         "branches": {parent: {*ids} for parent, ids in memory._branches.items()},
         "of event": {event_id: {*ids} for event_id, ids in memory.branches_of_event.items()},
+        "leaving": {*memory.leaving},
         "held": {subject: dict(rules) for subject, rules in memory.held.items()},
     }

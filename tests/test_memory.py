@@ -423,6 +423,13 @@ def test_the_ids_of_branches_are_those_that_no_other_branch_of_the_event_has() -
     draft.put(owed(900_000, parent=3))
     ids = draft.free_branches(EVENT_ID, 900_000)
     assert [next(ids) - first for _ in range(3)] == [2, 4, 5]
+    # One that an event has ended comes back, if that can't be written.
+    ends = Moves(runs=(ended(owed(900_003, parent=2)),))
+    held.undoing(ends)
+    held.apply(ends)
+    assert [next(draft.free_branches(EVENT_ID, 900_003)) - first] == [4]
+    held.written(ends)
+    assert [next(draft.free_branches(EVENT_ID, 900_003)) - first] == [3]
     assert next(draft.free_branches(8, 900_000)) == 8_900_000
 
 
