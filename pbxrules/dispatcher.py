@@ -241,8 +241,10 @@ class Dispatcher:
 
     def _moved_on(self, held: _Held) -> bool:
         """Whether it was decided that a run rests no more where it does on disk: so it waits."""
+        if not held.minded:
+            return False
         latest = self._memory.runs.get(held.id)
-        return held.minded and (latest is None or rest_of(latest.run) != held.rest)
+        return latest is None or rest_of(latest.run) != held.rest
 
     def _forget(self, held: _Held) -> None:
         self._let_go(held)
