@@ -63,8 +63,9 @@ class Pair:
         if told["event"] != "extension_status":
             fields["call_id"] = f"{call}-{told['extension']}"
         whole = {**fields, "action": "A", "received_at": "now"}
-        self.daemon.report(Event(fields=whole, payload={}), call, sure=sure)
+        decision = self.daemon.report(Event(fields=whole, payload={}), call, sure=sure)
         self.model.report(whole, call, sure=sure)
+        assert [rule.id for rule in decision.fired] == self.model.fired()
 
     def outcome(self, told: tuple[int, str, float]) -> None:
         """One of the tries under way ends."""

@@ -23,6 +23,8 @@ DAY_S = 86_400.0
 SETTLING_S = 5.0
 """After a start no ``for`` and no ``wait_for`` ends by time for so long."""
 MOST_STEPS = 1_000
+MOST_HEARD = 16
+"""Of the reports that a run may want later it knows the last ones."""
 TRIES = {"mqtt": None, "http": None, "shell": 1, "log": 1}
 """How often each verb is tried unless told; None: until it expires."""
 UNTIL = {
@@ -303,6 +305,11 @@ class Reference:
             if run.stage == "for" and run.rule not in self.rules:
                 self.end(run, "dropped")
 
+    def fired(self) -> list[str]:
+        """The rules that the last report fired, also where there was no room for a run."""
+        last = self.reports[-1]
+        return [run.rule["id"] for run in self.runs if run.report is last and run.fired]
+
     def stops(self) -> list[tuple[float, tuple[int, str], str, str]]:
         """The seconds until something is due by itself; whose, which, and what that is."""
         return sorted(
@@ -567,7 +574,7 @@ class Reference:
             outcome = ended.outcome
         run.outcome = outcome
         if run.begun and "finally" in run.rule:
-            run.due = self.now
+            run.due, run.steps = self.now, 0
             try:
                 yield from self.steps(run, run.rule["finally"])
             except EndedError:
@@ -608,7 +615,9 @@ class Reference:
                 yield from self.act(run, [self.owed(run, step)])
 
     def wait(self, run: Run, step: Mapping[str, Any]) -> Life:
-        came = (r for r in self.reports[run.heard :] if self.wants(run, step, r))
+        waits = [*all_waits([run.rule["actions"]])]
+        wanted = [r for r in self.reports if any(self.wants(run, wait, r) for wait in waits)]
+        came = (r for r in wanted[-MOST_HEARD:] if self.wants(run, step, r))
         report = next(came, None)
         if report is None:
             report = yield [
@@ -748,6 +757,15 @@ class Reference:
 def spends(run: Run) -> bool:
     """Whether a run that got its place spends ``once_per`` and ``cooldown``: not if it never ran."""
     return run.started or run.open
+
+
+def all_waits(value: Any) -> Iterator[Mapping[str, Any]]:
+    """Each ``wait_for`` inside a step, at whatever depth."""
+    for inner in value.values() if isinstance(value, Mapping) else value:
+        if isinstance(inner, Mapping) and "wait_for" in inner:
+            yield inner
+        if isinstance(inner, Mapping | list):
+            yield from all_waits(inner)
 
 
 def fits(tests: Mapping[str, Any], fields: Mapping[str, str]) -> bool:

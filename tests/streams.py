@@ -111,8 +111,16 @@ PARALLEL = both(
     sometimes(continue_on_error=(True,)),
 )
 DELAY = one(*every(delay=SPANS))
+ENDLESS = st.just(
+    {
+        "repeat": {
+            "while": ["{{ state.n < 2 }}"],
+            "do": [{"if": ["{{ state.n > 5 }}"], "then": [{"stop": "never"}]}],
+        }
+    }
+)
 SIMPLE = st.one_of(
-    ACTION, ACTION, ACTION, ACTION, DELAY, DELAY, WAIT, WAIT, SET, SET, PARALLEL, PARALLEL
+    *[ACTION] * 12, *[DELAY] * 6, *[WAIT] * 6, *[SET] * 6, *[PARALLEL] * 6, ENDLESS
 )
 
 
@@ -246,7 +254,7 @@ def _register(step: Any, known: dict[str, None]) -> None:
 
 KINDS = ("ring", "ring", "ring", "ring", "alert", "answer", "bye", "call_failed", "cdr")
 EXTENSIONS = ("101", "102")
-REPORTS = every(event=KINDS, extension=EXTENSIONS, call=("c1", "c1", "c2", "c3", "c4", "")) * 3
+REPORTS = every(event=KINDS, extension=EXTENSIONS, call=("c1", "c1", "c2", "c3", "c4", "")) * 2
 MORE_REPORTS = every(
     event=KINDS, extension=EXTENSIONS, call=("c1", "c2"), caller=("7",)
 ) + every(event=KINDS, extension=EXTENSIONS, call=("c1", "c2"), doubtful=(True,))
@@ -260,13 +268,13 @@ CRASHES = [*product((False, True), (0.5, 1.0, 2.0, 4.0, 8.0, 60.0), (0.0, 0.0, 0
 HAPPENINGS = [
     *(("report", told) for told in (*REPORTS, *MORE_REPORTS, *STATUSES)),
     *(("wait", span_s) for span_s in SPANS_S),
-    *(("outcome", told) for told in [*OUTCOMES_OF_TRIES] * 3),
-    *(("targets", up) for up in (False, True, True) * 20),
+    *(("outcome", told) for told in [*OUTCOMES_OF_TRIES] * 6),
+    *(("targets", up) for up in (False, True, True) * 30),
     *(("crash", told) for told in CRASHES[::2]),
     *(("clock", by_s) for by_s in JUMPS_S * 4),
     *(("reload", number) for number in (0, 1, 2) * 12),
 ]
 # Several lists: of one hypothesis draws about six.
-STREAMS = st.tuples(*[st.lists(st.sampled_from(HAPPENINGS), max_size=14)] * 10).map(
+STREAMS = st.tuples(*[st.lists(st.sampled_from(HAPPENINGS), max_size=20)] * 12).map(
     lambda lists: [happening for each in lists for happening in each]
 )
