@@ -290,11 +290,7 @@ def events(
     """What came, which rules fired, and what became of each action."""
     from pbxrules import showing
 
-    settings = _settings(config, state=state)
-    path = settings.state / "pbxrules.db"
-    if not path.exists():
-        click.echo(f"pbxrules: no daemon has kept its state in {settings.state}", err=True)
-        sys.exit(UNUSABLE)
+    path = _store(config, state)
     try:
         if refused:
             showing.refused(path, as_json=as_json)
@@ -305,6 +301,34 @@ def events(
         sys.exit(UNUSABLE)
     except KeyboardInterrupt:
         sys.exit(GOOD)
+
+
+@main.command(epilog="Example: pbxrules calls -n 10")
+@_settings_options("config", "state")
+@click.option("-n", "--last", type=click.IntRange(min=0), help="Only so many.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def calls(config: Path | None, state: str | None, last: int | None, as_json: bool) -> None:  # noqa: FBT001 - click gives it so
+    """The calls that the last 5,000 reports belong to: who, whether answered, how long.
+
+    A report that is not surely of its call has a ? behind it.
+    """
+    from pbxrules import callbook
+
+    path = _store(config, state)
+    try:
+        callbook.calls(path, last=last, as_json=as_json)
+    except StoreError as exc:
+        click.echo(f"pbxrules: {exc}", err=True)
+        sys.exit(UNUSABLE)
+
+
+def _store(config: Path | None, state: str | None) -> Path:
+    """The file of the store; exits with 2 where there is none."""
+    path = _settings(config, state=state).state / "pbxrules.db"
+    if not path.exists():
+        click.echo(f"pbxrules: no daemon has kept its state in {path.parent}", err=True)
+        sys.exit(UNUSABLE)
+    return path
 
 
 @main.command(epilog="Example: pbxrules reload && echo the new rules are in force")

@@ -16,7 +16,7 @@ from typing import Any
 from pbxrules import runs
 from pbxrules.calls import Change, assign
 from pbxrules.conditions.fields import value_of
-from pbxrules.language import duration_s
+from pbxrules.language import duration_s, duration_text
 from pbxrules.memory import Draft, Memory, Moves, Whole, subject_of
 from pbxrules.misses import words
 from pbxrules.model import (
@@ -240,7 +240,7 @@ def _counted(draft: Draft, rule: Rule, count: Count, match: Match) -> Miss | Non
     draft.keep("count", rule.id, name, rows, now.after(count.within_s))
     if fires:
         return None
-    wanted = f"{count.at_least} {count.of} within {count.within_s:g} s"
+    wanted = f"{count.at_least} {count.of} within {duration_text(count.within_s)}"
     return Miss("count", wanted, str(number))
 
 
@@ -253,7 +253,7 @@ def _hold(
 ) -> Miss:
     """Begin to wait for a ``for``, unless the rule does or did so for this call already."""
     subject = subject_of(match.event, match.call)
-    said = f"for {for_s:g} s"
+    said = f"for {duration_text(for_s)}"
     if subject and draft.value("held", rule.id, subject) is not None:
         return Miss(said, found="waited for already")
     now = draft.now
@@ -422,7 +422,7 @@ def wake(ruleset: RuleSet, memory: Memory, run_id: int, now: Moment) -> Moves:
     if rule is None or _changed(rule, whole.run):
         _never_fires(draft, whole, CHANGED)
     elif late is not None and now.since(whole.run.next_try) >= late:
-        _never_fires(draft, whole, f"not begun within {late:g} s")
+        _never_fires(draft, whole, f"not begun within {duration_text(late)}")
     else:
         _stayed_so(draft, ruleset, rule, whole)
     return draft.moves()

@@ -293,3 +293,13 @@ def duration_s(text: str) -> float:
     """Seconds of a duration such as ``500ms`` or ``20s``, already checked by its schema."""
     digits = text.rstrip("dhms")
     return int(digits) * UNITS_S[text[len(digits) :]]
+
+
+def duration_text(seconds: float) -> str:
+    """A duration as rules write it, such as ``5m``: what ``duration_s`` reads."""
+    thousandths = round(seconds * 1000)
+    for unit, length_s in reversed(UNITS_S.items()):
+        count, rest = divmod(thousandths, round(length_s * 1000))
+        if count and not rest:
+            return f"{count}{unit}"
+    return "0s"

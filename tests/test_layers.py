@@ -28,7 +28,7 @@ LAYERS = [
     [LINE],
     ["alarms", "clock", "shipped", "store", "actions", "systemd", "control", "zones"],
     ["config", "loading", "logs", "sending", "recall", "tellings"],
-    ["dispatcher", "showing"],
+    ["callbook", "dispatcher", "showing"],
     ["intake"],
     ["web"],
     ["app"],
