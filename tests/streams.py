@@ -119,9 +119,7 @@ ENDLESS = st.just(
         }
     }
 )
-SIMPLE = st.one_of(
-    *[ACTION] * 12, *[DELAY] * 6, *[WAIT] * 6, *[SET] * 6, *[PARALLEL] * 6, ENDLESS
-)
+SIMPLE = st.one_of(*[ACTION] * 12, *[DELAY] * 6, *[WAIT] * 6, *[SET] * 6, *[PARALLEL] * 6, ENDLESS)
 
 
 def nested(steps: Drawn) -> Drawn:
@@ -255,9 +253,9 @@ def _register(step: Any, known: dict[str, None]) -> None:
 KINDS = ("ring", "ring", "ring", "ring", "alert", "answer", "bye", "call_failed", "cdr")
 EXTENSIONS = ("101", "102")
 REPORTS = every(event=KINDS, extension=EXTENSIONS, call=("c1", "c1", "c2", "c3", "c4", "")) * 2
-MORE_REPORTS = every(
-    event=KINDS, extension=EXTENSIONS, call=("c1", "c2"), caller=("7",)
-) + every(event=KINDS, extension=EXTENSIONS, call=("c1", "c2"), doubtful=(True,))
+MORE_REPORTS = every(event=KINDS, extension=EXTENSIONS, call=("c1", "c2"), caller=("7",)) + every(
+    event=KINDS, extension=EXTENSIONS, call=("c1", "c2"), doubtful=(True,)
+)
 STATUSES = every(event=["extension_status"], extension=EXTENSIONS, status=("idle", "busy")) * 10
 SPANS_S = [0.5, 1.0, 1.0, 1.5, 2.0, 2.0, 3.0, 4.0, 5.0, 8.0, 60.0] * 20
 OUTCOMES_OF_TRIES = product(

@@ -722,9 +722,7 @@ def test_finally_does_not_run_after_a_parallel_of_which_nothing_was_begun() -> N
     assert (home.said, home.ends) == ([], ["expired"])
 
 
-SIDE_BY_SIDE = (
-    "id: r, triggers: any, actions: [{parallel: [{log: a}, {log: b}]}, {log: c}], finally: [{log: z}]"
-)
+SIDE_BY_SIDE = "id: r, triggers: any, actions: [{parallel: [{log: a}, {log: b}]}, {log: c}], finally: [{log: z}]"
 
 
 def test_finally_runs_after_a_parallel_of_which_one_was_begun() -> None:
@@ -736,7 +734,10 @@ def test_finally_runs_after_a_parallel_of_which_one_was_begun() -> None:
 
 
 def test_finally_runs_after_a_crash_for_what_was_owed_may_have_been_begun() -> None:
-    for rule in (SIDE_BY_SIDE, SIDE_BY_SIDE.replace("{parallel: [{log: a}, {log: b}]}", "{log: a}")):
+    for rule in (
+        SIDE_BY_SIDE,
+        SIDE_BY_SIDE.replace("{parallel: [{log: a}, {log: b}]}", "{log: a}"),
+    ):
         home = house(rule)
         home.up = False
         home.tell()

@@ -106,7 +106,9 @@ class Daemon:
         """Be killed, and start again at *now* with nothing but what is on disk."""
         self.now = now
         self.under_way.clear()
-        self.open = {id_: runs.resumed(read_back(whole)) for id_, whole in sorted(self._disk.items())}
+        self.open = {
+            id_: runs.resumed(read_back(whole)) for id_, whole in sorted(self._disk.items())
+        }
         self._wakes = {id_: now.after(_left_s(whole.run, now)) for id_, whole in self.open.items()}
         kept = [replace(k, value=json.loads(json.dumps(k.value))) for k in self._kept.values()]
         self.memory = Memory(kept, self.open.values())
@@ -211,8 +213,6 @@ def read_back(whole: Whole) -> Whole:
 @lru_cache(maxsize=1_000)
 def program_of(source: str) -> Program:
     return programs.program(json.loads(source), rulefiles.LANGUAGE)
-
-
 
 
 class House(Daemon):
