@@ -9,6 +9,7 @@ happened.
 
 # Over 300 lines: one world, in which all that a rule may say happens.
 
+import math
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -93,9 +94,11 @@ class Wait:
     """A time, a report or a place that a run waits for."""
 
     kind: str
+    since: At
     until: At | None
     step: Mapping[str, Any] = field(default_factory=dict)
-    not_before: At | None = None
+    wakes: At | None = None
+    """Since the last start, at which there is something to settle."""
 
 
 @dataclass(eq=False)
@@ -220,12 +223,17 @@ class Reference:
         self.now = now
         self.moments.append(now)
 
-    def over(self, since: At, span_s: float) -> bool:
-        """Whether so much time has passed."""
-        if passed(since, self.now) >= span_s:
+    def over(self, since: At, span_s: float, *, ahead: bool = True) -> bool:
+        """Whether so much time has passed.
+
+        *ahead*: what a clock that was set back, over a boot, has yet to come is over, for
+        nobody knows how long ago it was.
+        """
+        least = 0.0 if ahead else -math.inf
+        if not least <= passed(since, self.now) < span_s:
             return True
-        later = self.moments[self.moments.index(since) :]
-        if any(passed(since, then) >= span_s for then in later):
+        then = self.moments[self.moments.index(since) :]
+        if not all(least <= passed(since, moment) < span_s for moment in then):
             raise UnclearError
         return False
 
@@ -293,11 +301,21 @@ class Reference:
         """
         for run in self.runs:
             for rest in run.rests:
-                if isinstance(rest, Wait) and rest.kind in ("for", "wait_for"):
-                    rest.not_before = later(self.now, SETTLING_S)
+                if isinstance(rest, Wait) and rest.until is not None:
+                    settling_s = SETTLING_S if rest.kind in ("for", "wait_for") else 0.0
+                    left_s = max(settling_s, self.left_s(rest.since, rest.until))
+                    rest.wakes = later(self.now, left_s)
                 elif isinstance(rest, Owed) and not rest.state:
                     run.begun = True
                     rest.under_way = False
+                    rest.again = later(self.now, self.left_s(rest.due, rest.again))
+
+    def left_s(self, since: At, until: At) -> float:
+        """For how long it is to be waited yet, after a boot at most as long as in all."""
+        left_s = max(0.0, passed(self.now, until))
+        return (
+            left_s if until.boot == self.now.boot else min(left_s, max(0.0, passed(since, until)))
+        )
 
     def reload(self, rules: Sequence[Rule]) -> None:
         self.rules = list(rules)
@@ -322,10 +340,7 @@ class Reference:
     def stops_of(self, run: Run, rest: Wait | Owed) -> Iterator[tuple[float, str, str]]:
         if isinstance(rest, Wait):
             if rest.until is not None:
-                left = passed(self.now, rest.until)
-                if rest.not_before is not None:
-                    left = max(left, passed(self.now, rest.not_before))
-                yield left, "", rest.kind
+                yield passed(self.now, rest.wakes or rest.until), "", rest.kind
         elif not rest.state and not rest.under_way:
             says = self.says(run, rest)
             if rest.expires_s is not None:
@@ -354,7 +369,7 @@ class Reference:
             self.fire(run)
         elif not self.is_waited_for(rule, report):
             run.stage = "for"
-            run.rests = [Wait("for", later(self.now, seconds(trigger["for"])))]
+            run.rests = [Wait("for", self.now, later(self.now, seconds(trigger["for"])))]
         if run.stage:
             self.runs.append(run)
 
@@ -388,7 +403,7 @@ class Reference:
             and "for" in run.trigger
             and run.report.subject == report.subject
             and (run.stage == "for" or run.fired)
-            and not self.over(run.report.at, seconds(run.trigger["for"]) + DAY_S)
+            and not self.over(run.report.at, seconds(run.trigger["for"]) + DAY_S, ahead=False)
             and not any(self.ends(run, end) for end in self.reports[run.report.number :])
             for run in self.runs
         )
@@ -459,7 +474,7 @@ class Reference:
         if lane and mode in ("restart", "queued"):
             late_s = self.first_expires_s(run)
             until = None if late_s is None else later(run.matched, late_s)
-            run.stage, run.rests = "lane", [Wait("lane", until)]
+            run.stage, run.rests = "lane", [Wait("lane", run.matched, until)]
         else:
             self.start(run)
 
@@ -471,7 +486,9 @@ class Reference:
             and other.report.call == run.report.call
             and "once_per" in other.rule
         ]
-        return bool(same) and spends(same[-1]) and not self.over(same[-1].matched, DAY_S)
+        return (
+            bool(same) and spends(same[-1]) and not self.over(same[-1].matched, DAY_S, ahead=False)
+        )
 
     def is_cooling(self, run: Run) -> bool:
         same = [
@@ -591,7 +608,7 @@ class Reference:
     def step(self, run: Run, step: Mapping[str, Any]) -> Life:
         match step:
             case {"delay": span}:
-                yield [Wait("delay", later(self.now, seconds(span)))]
+                yield [Wait("delay", self.now, later(self.now, seconds(span)))]
                 run.due, run.steps = self.now, 0
             case {"wait_for": _}:
                 yield from self.wait(run, step)
@@ -621,7 +638,9 @@ class Reference:
         report = next(came, None)
         if report is None:
             report = yield [
-                Wait("wait_for", later(self.now, seconds(step.get("timeout", "1h"))), step)
+                Wait(
+                    "wait_for", self.now, later(self.now, seconds(step.get("timeout", "1h"))), step
+                )
             ]
             run.steps = 0
         run.due = self.now
@@ -700,7 +719,7 @@ class Reference:
         return Owed(
             step=step,
             due=run.due,
-            again=run.due,
+            again=self.now,
             expires_s=None if text == "never" else seconds(text),
             limit=step.get("retry", {}).get("attempts", last),
             beside=beside,

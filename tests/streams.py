@@ -119,7 +119,7 @@ ENDLESS = st.just(
         }
     }
 )
-SIMPLE = st.one_of(*[ACTION] * 12, *[DELAY] * 6, *[WAIT] * 6, *[SET] * 6, *[PARALLEL] * 6, ENDLESS)
+SIMPLE = st.one_of(*[ACTION] * 12, *[DELAY] * 6, *[WAIT] * 6, *[SET] * 6, *[PARALLEL] * 6)
 
 
 def nested(steps: Drawn) -> Drawn:
@@ -148,7 +148,8 @@ def _repeat(of: tuple[Mapping[str, Any], Any, list[Any]]) -> dict[str, Any]:
     return {"repeat": {**how, "do": steps}}
 
 
-STEPS = st.lists(st.recursive(SIMPLE, nested, max_leaves=5), min_size=1, max_size=4)
+TREE = st.recursive(SIMPLE, nested, max_leaves=5)
+STEPS = st.lists(st.one_of(*[TREE] * 30, ENDLESS), min_size=1, max_size=4)
 OUTCOMES = (["{{ outcome == 'done' }}"], ["{{ outcome != 'restarted' }}"])
 IF_LAST = st.tuples(one(*OUTCOMES), st.lists(ACTION, min_size=1, max_size=2)).map(
     lambda of: {"if": of[0], "then": of[1]}

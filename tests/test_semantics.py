@@ -1006,8 +1006,8 @@ def test_after_a_boot_with_a_clock_that_was_set_back_nothing_waits_longer_than_i
     home.wait(10)
     assert sorted(home.told) == sorted(
         [
-            (0, "on"), (0, "cool"), (20, "count"), (30, "off"), (30, "on"), (30, "for"),
-            (30, "waited"), (40, "late"), (40, "undo"), (50, "off"),
+            (0, "on"), (0, "cool"), (10, "cool"), (30, "cool"), (30, "count"), (30, "off"),
+            (30, "on"), (30, "for"), (30, "waited"), (40, "late"), (40, "undo"), (50, "off"),
         ]
     )  # fmt: skip
 

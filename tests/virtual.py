@@ -128,6 +128,7 @@ class Daemon:
             before = self._disk.pop(run.id, None)
             if before is None or _rest(before.run) != _rest(run):
                 self.under_way.discard(run.id)
+            if before is None or before.run.next_try != run.next_try:
                 self._wakes.pop(run.id, None)
             if run.ended:
                 self.open.pop(run.id, None)
