@@ -23,6 +23,12 @@ def one(*values: Any) -> Drawn:
     return st.sampled_from(values)
 
 
+def of(*strategies: tuple[int, Drawn]) -> Drawn:
+    """By one of these, each as often as its number says; ``one_of`` drops what is there twice."""
+    often = [strategy for times, strategy in strategies for _ in range(times)]
+    return st.sampled_from(often).flatmap(lambda strategy: strategy)
+
+
 def every(**values: Sequence[Any]) -> list[dict[str, Any]]:
     """All maps of these keys, each with one of its values."""
     return [dict(zip(values, row, strict=True)) for row in product(*values.values())]
@@ -119,7 +125,7 @@ ENDLESS = st.just(
         }
     }
 )
-SIMPLE = st.one_of(*[ACTION] * 12, *[DELAY] * 6, *[WAIT] * 6, *[SET] * 6, *[PARALLEL] * 6)
+SIMPLE = of((4, ACTION), (1, DELAY), (2, WAIT), (2, SET), (2, PARALLEL))
 
 
 def nested(steps: Drawn) -> Drawn:
@@ -127,37 +133,44 @@ def nested(steps: Drawn) -> Drawn:
     listed = st.lists(steps, min_size=1, max_size=3)
     when = one(*CONDITIONS)
     rounds = one({"count": 2}, {"count": 3}, {"until": 0, "count": 3}, {"while": 0, "count": 3})
-    return st.one_of(
-        st.tuples(when, listed).map(lambda of: {"if": of[0], "then": of[1]}),
-        st.tuples(when, listed, listed).map(lambda of: {"if": of[0], "then": of[1], "else": of[2]}),
-        st.tuples(when, listed, when, listed).map(
-            lambda of: {"choose": [{"when": of[0], "do": of[1]}], "default": of[3]}
-        ),
-        st.tuples(when, listed, when, listed).map(
-            lambda of: {"choose": [{"when": of[n], "do": of[n + 1]} for n in (0, 2)]}
-        ),
-        st.tuples(rounds, when, listed).map(_repeat),
-        st.tuples(rounds, when, listed).map(_repeat),
-        when.map(lambda condition: {"if": condition, "then": [{"stop": "enough"}]}),
+    return of(
+        (2, st.tuples(when, listed).map(lambda it: {"if": it[0], "then": it[1]})),
+        (2, st.tuples(when, listed, listed).map(_either)),
+        (2, st.tuples(when, listed, when, listed).map(_first)),
+        (2, st.tuples(when, listed, listed).map(_default)),
+        (4, st.tuples(rounds, when, listed).map(_repeat)),
+        (1, when.map(lambda it: {"if": it, "then": [{"stop": "enough"}]})),
     )
 
 
-def _repeat(of: tuple[Mapping[str, Any], Any, list[Any]]) -> dict[str, Any]:
-    rounds, when, steps = of
+def _either(it: tuple[Any, ...]) -> dict[str, Any]:
+    return {"if": it[0], "then": it[1], "else": it[2]}
+
+
+def _first(it: tuple[Any, ...]) -> dict[str, Any]:
+    return {"choose": [{"when": it[n], "do": it[n + 1]} for n in (0, 2)]}
+
+
+def _default(it: tuple[Any, ...]) -> dict[str, Any]:
+    return {"choose": [{"when": it[0], "do": it[1]}], "default": it[2]}
+
+
+def _repeat(it: tuple[Any, ...]) -> dict[str, Any]:
+    rounds, when, steps = it
     how = {key: value if key == "count" else when for key, value in rounds.items()}
     return {"repeat": {**how, "do": steps}}
 
 
 TREE = st.recursive(SIMPLE, nested, max_leaves=5)
-STEPS = st.lists(st.one_of(*[TREE] * 30, ENDLESS), min_size=1, max_size=4)
+STEPS = st.lists(of((40, TREE), (1, ENDLESS)), min_size=1, max_size=4)
 OUTCOMES = (["{{ outcome == 'done' }}"], ["{{ outcome != 'restarted' }}"])
 IF_LAST = st.tuples(one(*OUTCOMES), st.lists(ACTION, min_size=1, max_size=2)).map(
-    lambda of: {"if": of[0], "then": of[1]}
+    lambda it: {"if": it[0], "then": it[1]}
 )
-LAST = st.lists(st.one_of(ACTION, ACTION, SET, IF_LAST), min_size=1, max_size=3)
+LAST = st.lists(of((3, ACTION), (1, SET), (1, IF_LAST)), min_size=1, max_size=3)
 BODY = both(
     st.tuples(st.lists(TRIGGER, min_size=1, max_size=2), STEPS).map(
-        lambda of: {"triggers": of[0], "actions": of[1]}
+        lambda it: {"triggers": it[0], "actions": it[1]}
     ),
     sometimes(
         conditions=CONDITIONS,
@@ -271,7 +284,7 @@ HAPPENINGS = [
     *(("targets", up) for up in (False, True, True) * 30),
     *(("crash", told) for told in CRASHES[::2]),
     *(("clock", by_s) for by_s in JUMPS_S * 4),
-    *(("reload", number) for number in (0, 1, 2) * 12),
+    *(("reload", number) for number in (0, 1, 2) * 40),
 ]
 # Several lists: of one hypothesis draws about six.
 STREAMS = st.tuples(*[st.lists(st.sampled_from(HAPPENINGS), max_size=20)] * 12).map(
