@@ -147,7 +147,7 @@ class Dispatcher:
             elif run.verb in TIMED:
                 self._read_again([held])
             else:
-                self._place(held, self._uptime(run.next_try))
+                self._place(held, self._next_try(run))
         self._sweep()
         for verb in self._lines:
             self.pump(verb)
@@ -157,6 +157,11 @@ class Dispatcher:
         if moment.boot == now.boot:
             return moment.uptime_s
         return now.uptime_s - (now.wall_s - moment.wall_s)
+
+    def _next_try(self, run: Run | OpenRun) -> float:
+        """When a run is tried or woken, by the uptime."""
+        now = self._now()
+        return now.uptime_s + runs.left_s(run.due, run.next_try, now)
 
     # --- what was written ----------------------------------------------------------------
 
@@ -205,7 +210,7 @@ class Dispatcher:
         held.rest, held.minded = rest_of(run), touchable(whole)
         held.verb, held.due = run.verb, self._uptime(run.due)
         held.late = _late(held.due, run.expires_s)
-        next_try = self._uptime(run.next_try)
+        next_try = self._next_try(run)
         if run.verb not in TIMED:
             self._keep(held, whole)
             self._place(held, next_try)

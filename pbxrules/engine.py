@@ -227,7 +227,7 @@ def _counted(draft: Draft, rule: Rule, count: Count, match: Match) -> Miss | Non
     now = draft.now
     name = f"{match.trigger} {lane_of(rule, match.event, match.call)}"
     rows = draft.value("count", rule.id, name) or []
-    old = [place for place, row in enumerate(rows) if now.since(_moment(row)) >= count.within_s]
+    old = [place for place, row in enumerate(rows) if not now.within(count.within_s, _moment(row))]
     rows = rows[old[-1] + 1 :] if old else rows
     call = match.call if count.of == "calls" else ""
     known = bool(call) and any(row[3] == call for row in rows)
@@ -363,10 +363,15 @@ def _spent(draft: Draft, rule: Rule, match: Match) -> Miss | None:
     if rule.cooldown_s is not None:
         lane = lane_of(rule, match.event, match.call)
         until = draft.until("cooldown", rule.id, lane)
-        if until is not None and not draft.now.reached(until):
+        if until is not None and _is_on(until, rule.cooldown_s, draft.now):
             left = until.since(draft.now)
             return Miss("cooldown", found=f"on for another {left:.1f} s")
     return None
+
+
+def _is_on(until: Moment, cooldown_s: float, now: Moment) -> bool:
+    """Whether a cooldown is not over; nor is it on for longer than in all after a boot."""
+    return not now.reached(until) and (until.boot == now.boot or until.since(now) <= cooldown_s)
 
 
 def _spend(draft: Draft, rule: Rule, run: Run) -> None:

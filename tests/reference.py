@@ -9,6 +9,7 @@ happened.
 
 # Over 300 lines: one world, in which all that a rule may say happens.
 
+import math
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ DAY_S = 86_400.0
 SETTLING_S = 5.0
 """After a start no ``for`` and no ``wait_for`` ends by time for so long."""
 MOST_STEPS = 1_000
+MOST_HEARD = 16
+"""Of the reports that a run may want later it knows the last ones."""
 TRIES = {"mqtt": None, "http": None, "shell": 1, "log": 1}
 """How often each verb is tried unless told; None: until it expires."""
 UNTIL = {
@@ -91,9 +94,11 @@ class Wait:
     """A time, a report or a place that a run waits for."""
 
     kind: str
+    since: At
     until: At | None
     step: Mapping[str, Any] = field(default_factory=dict)
-    not_before: At | None = None
+    wakes: At | None = None
+    """Since the last start, at which there is something to settle."""
 
 
 @dataclass(eq=False)
@@ -218,12 +223,17 @@ class Reference:
         self.now = now
         self.moments.append(now)
 
-    def over(self, since: At, span_s: float) -> bool:
-        """Whether so much time has passed."""
-        if passed(since, self.now) >= span_s:
+    def over(self, since: At, span_s: float, *, ahead: bool = True) -> bool:
+        """Whether so much time has passed.
+
+        *ahead*: what a clock that was set back, over a boot, has yet to come is over, for
+        nobody knows how long ago it was.
+        """
+        least = 0.0 if ahead else -math.inf
+        if not least <= passed(since, self.now) < span_s:
             return True
-        later = self.moments[self.moments.index(since) :]
-        if any(passed(since, then) >= span_s for then in later):
+        then = self.moments[self.moments.index(since) :]
+        if not all(least <= passed(since, moment) < span_s for moment in then):
             raise UnclearError
         return False
 
@@ -291,17 +301,32 @@ class Reference:
         """
         for run in self.runs:
             for rest in run.rests:
-                if isinstance(rest, Wait) and rest.kind in ("for", "wait_for"):
-                    rest.not_before = later(self.now, SETTLING_S)
+                if isinstance(rest, Wait) and rest.until is not None:
+                    settling_s = SETTLING_S if rest.kind in ("for", "wait_for") else 0.0
+                    left_s = max(settling_s, self.left_s(rest.since, rest.until))
+                    rest.wakes = later(self.now, left_s)
                 elif isinstance(rest, Owed) and not rest.state:
                     run.begun = True
                     rest.under_way = False
+                    rest.again = later(self.now, self.left_s(rest.due, rest.again))
+
+    def left_s(self, since: At, until: At) -> float:
+        """For how long it is to be waited yet, after a boot at most as long as in all."""
+        left_s = max(0.0, passed(self.now, until))
+        return (
+            left_s if until.boot == self.now.boot else min(left_s, max(0.0, passed(since, until)))
+        )
 
     def reload(self, rules: Sequence[Rule]) -> None:
         self.rules = list(rules)
         for run in self.runs:
             if run.stage == "for" and run.rule not in self.rules:
                 self.end(run, "dropped")
+
+    def fired(self) -> list[str]:
+        """The rules that the last report fired, also where there was no room for a run."""
+        last = self.reports[-1]
+        return [run.rule["id"] for run in self.runs if run.report is last and run.fired]
 
     def stops(self) -> list[tuple[float, tuple[int, str], str, str]]:
         """The seconds until something is due by itself; whose, which, and what that is."""
@@ -315,10 +340,7 @@ class Reference:
     def stops_of(self, run: Run, rest: Wait | Owed) -> Iterator[tuple[float, str, str]]:
         if isinstance(rest, Wait):
             if rest.until is not None:
-                left = passed(self.now, rest.until)
-                if rest.not_before is not None:
-                    left = max(left, passed(self.now, rest.not_before))
-                yield left, "", rest.kind
+                yield passed(self.now, rest.wakes or rest.until), "", rest.kind
         elif not rest.state and not rest.under_way:
             says = self.says(run, rest)
             if rest.expires_s is not None:
@@ -347,7 +369,7 @@ class Reference:
             self.fire(run)
         elif not self.is_waited_for(rule, report):
             run.stage = "for"
-            run.rests = [Wait("for", later(self.now, seconds(trigger["for"])))]
+            run.rests = [Wait("for", self.now, later(self.now, seconds(trigger["for"])))]
         if run.stage:
             self.runs.append(run)
 
@@ -381,7 +403,7 @@ class Reference:
             and "for" in run.trigger
             and run.report.subject == report.subject
             and (run.stage == "for" or run.fired)
-            and not self.over(run.report.at, seconds(run.trigger["for"]) + DAY_S)
+            and not self.over(run.report.at, seconds(run.trigger["for"]) + DAY_S, ahead=False)
             and not any(self.ends(run, end) for end in self.reports[run.report.number :])
             for run in self.runs
         )
@@ -452,7 +474,7 @@ class Reference:
         if lane and mode in ("restart", "queued"):
             late_s = self.first_expires_s(run)
             until = None if late_s is None else later(run.matched, late_s)
-            run.stage, run.rests = "lane", [Wait("lane", until)]
+            run.stage, run.rests = "lane", [Wait("lane", run.matched, until)]
         else:
             self.start(run)
 
@@ -464,7 +486,9 @@ class Reference:
             and other.report.call == run.report.call
             and "once_per" in other.rule
         ]
-        return bool(same) and spends(same[-1]) and not self.over(same[-1].matched, DAY_S)
+        return (
+            bool(same) and spends(same[-1]) and not self.over(same[-1].matched, DAY_S, ahead=False)
+        )
 
     def is_cooling(self, run: Run) -> bool:
         same = [
@@ -567,7 +591,7 @@ class Reference:
             outcome = ended.outcome
         run.outcome = outcome
         if run.begun and "finally" in run.rule:
-            run.due = self.now
+            run.due, run.steps = self.now, 0
             try:
                 yield from self.steps(run, run.rule["finally"])
             except EndedError:
@@ -584,7 +608,7 @@ class Reference:
     def step(self, run: Run, step: Mapping[str, Any]) -> Life:
         match step:
             case {"delay": span}:
-                yield [Wait("delay", later(self.now, seconds(span)))]
+                yield [Wait("delay", self.now, later(self.now, seconds(span)))]
                 run.due, run.steps = self.now, 0
             case {"wait_for": _}:
                 yield from self.wait(run, step)
@@ -608,11 +632,15 @@ class Reference:
                 yield from self.act(run, [self.owed(run, step)])
 
     def wait(self, run: Run, step: Mapping[str, Any]) -> Life:
-        came = (r for r in self.reports[run.heard :] if self.wants(run, step, r))
+        waits = [*all_waits([run.rule["actions"]])]
+        wanted = [r for r in self.reports if any(self.wants(run, wait, r) for wait in waits)]
+        came = (r for r in wanted[-MOST_HEARD:] if self.wants(run, step, r))
         report = next(came, None)
         if report is None:
             report = yield [
-                Wait("wait_for", later(self.now, seconds(step.get("timeout", "1h"))), step)
+                Wait(
+                    "wait_for", self.now, later(self.now, seconds(step.get("timeout", "1h"))), step
+                )
             ]
             run.steps = 0
         run.due = self.now
@@ -691,7 +719,7 @@ class Reference:
         return Owed(
             step=step,
             due=run.due,
-            again=run.due,
+            again=self.now,
             expires_s=None if text == "never" else seconds(text),
             limit=step.get("retry", {}).get("attempts", last),
             beside=beside,
@@ -748,6 +776,15 @@ class Reference:
 def spends(run: Run) -> bool:
     """Whether a run that got its place spends ``once_per`` and ``cooldown``: not if it never ran."""
     return run.started or run.open
+
+
+def all_waits(value: Any) -> Iterator[Mapping[str, Any]]:
+    """Each ``wait_for`` inside a step, at whatever depth."""
+    for inner in value.values() if isinstance(value, Mapping) else value:
+        if isinstance(inner, Mapping) and "wait_for" in inner:
+            yield inner
+        if isinstance(inner, Mapping | list):
+            yield from all_waits(inner)
 
 
 def fits(tests: Mapping[str, Any], fields: Mapping[str, str]) -> bool:

@@ -99,6 +99,23 @@ def test_promise_2_what_was_owed_is_done_after_a_restart_by_the_rules_it_began_w
     assert sorted(topics[2_500:]) == ["lamp/after", "other/after"]
 
 
+def test_promise_2_what_was_owed_is_done_at_once_after_a_boot_with_a_clock_that_was_set_back(
+    tmp_path: Path,
+) -> None:
+    async def before() -> None:
+        async with house(tmp_path, LAMP, {"mqtt": Hands(is_ready=False)}, clock=clock) as here:
+            await here.take("a")
+
+    async def after() -> list[dict[str, Any]]:
+        async with house(tmp_path, LAMP, {"mqtt": Hands()}, clock=clock) as here:
+            return await here.settled(1)
+
+    clock = HandClock()
+    asyncio.run(before())
+    clock.reboot(-3_600)
+    assert [action["state"] for action in asyncio.run(after())] == ["done"]
+
+
 def test_what_expires_while_it_waits_is_given_up_untried_in_memory_or_not(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -11,22 +11,25 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 
 from tests.pairs import Pair
-from tests.streams import HAPPENINGS, STATE, rule_sets
+from tests.reference import UnclearError
+from tests.streams import STATE, STREAMS, rule_sets
 
-STREAMS = int(os.environ.get("PBXRULES_STREAMS", "300"))
-DAY_S = 86_400.0
+EXAMPLES = int(os.environ.get("PBXRULES_STREAMS", "300"))
 
 
 @settings(
-    max_examples=STREAMS,
+    max_examples=EXAMPLES,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-@given(rule_sets(), HAPPENINGS)
+@given(rule_sets(), STREAMS)
 def test_whatever_happens_the_engine_does_what_the_language_says(
     rules: list[list[dict[str, Any]]], happenings: list[tuple[str, Any]]
 ) -> None:
     pair = Pair(rules, STATE)
-    for kind, told in happenings:
-        pair.happens(kind, told)
-    pair.comes_to_an_end()
+    try:
+        for kind, told in happenings:
+            pair.happens(kind, told)
+        pair.comes_to_an_end()
+    except UnclearError:  # no clock could tell: one stream in a hundred
+        return

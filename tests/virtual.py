@@ -57,7 +57,8 @@ class Daemon:
         self.under_way: set[int] = set()
         self._disk: dict[int, Whole] = {}
         self._kept: dict[KeptKey, Kept] = {}
-        self._not_before: dict[int, Moment] = {}
+        self._wakes: dict[int, Moment] = {}
+        """When runs are woken, or tried, that rested at the last start."""
 
     # --- what happens ------------------------------------------------------------------------
 
@@ -105,9 +106,10 @@ class Daemon:
         """Be killed, and start again at *now* with nothing but what is on disk."""
         self.now = now
         self.under_way.clear()
-        self.open = {id_: runs.resumed(read_back(whole)) for id_, whole in self._disk.items()}
-        waiting = [id_ for id_, whole in self.open.items() if whole.run.verb in ("for", "wait_for")]
-        self._not_before = dict.fromkeys(waiting, now.after(SETTLING_S))
+        self.open = {
+            id_: runs.resumed(read_back(whole)) for id_, whole in sorted(self._disk.items())
+        }
+        self._wakes = {id_: now.after(_left_s(whole.run, now)) for id_, whole in self.open.items()}
         kept = [replace(k, value=json.loads(json.dumps(k.value))) for k in self._kept.values()]
         self.memory = Memory(kept, self.open.values())
 
@@ -126,7 +128,8 @@ class Daemon:
             before = self._disk.pop(run.id, None)
             if before is None or _rest(before.run) != _rest(run):
                 self.under_way.discard(run.id)
-                self._not_before.pop(run.id, None)
+            if before is None or before.run.next_try != run.next_try:
+                self._wakes.pop(run.id, None)
             if run.ended:
                 self.open.pop(run.id, None)
                 self.ended[run.id] = run
@@ -138,6 +141,10 @@ class Daemon:
     def whole(self, run_id: int) -> Whole:
         return self.memory.runs.get(run_id) or self.open[run_id]
 
+    def left_s(self, run_id: int) -> float:
+        """The seconds until a run is woken or may be tried; negative where that is past."""
+        return between(self.now, self._wakes.get(run_id, self.whole(run_id).run.next_try))
+
     def name(self, run: Run) -> Name:
         return run.event_id, run.rule
 
@@ -147,10 +154,8 @@ class Daemon:
 
     def _stops_of(self, run_id: int) -> Iterator[Stop]:
         run, name = self.whole(run_id).run, self.name(self.whole(run_id).run)
-        left = between(self.now, run.next_try)
+        left = self.left_s(run_id)
         if run.verb in TIMED:
-            if run_id in self._not_before:
-                left = max(left, between(self.now, self._not_before[run_id]))
             if run.verb != "join" and (run.verb != "lane" or run.expires_s is not None):
                 yield left, name, "", run.verb
         elif run_id not in self.under_way:
@@ -170,9 +175,8 @@ class Daemon:
         made = runs.delivery(whole, names=names, secrets={}, store_id="s", now=self.now)
         assert isinstance(made, Delivery), made
         args = made.args
-        return str(
-            args["argv"][-1] if made.verb == "shell" else args.get("text", args.get("payload"))
-        )
+        (text,) = (args[name] for name in ("text", "payload", "body", "argv") if name in args)
+        return str(text[-1] if made.verb == "shell" else text)
 
 
 def _unknown(call: str, now: Moment) -> Known:
@@ -182,6 +186,12 @@ def _unknown(call: str, now: Moment) -> Known:
         callee=None, callee_from="", extensions=(), marks=(), answered=False, transfer=None,
         started_s=now.wall_s, ended_s=None, seen=now,
     )  # fmt: skip
+
+
+def _left_s(run: Run, now: Moment) -> float:
+    """As ``left_s``, at a start."""
+    settling_s = SETTLING_S if run.verb in ("for", "wait_for") else 0.0
+    return max(settling_s, runs.left_s(run.due, run.next_try, now))
 
 
 def _rest(run: Run) -> tuple[str, tuple[tuple[str, int], ...]]:
@@ -212,22 +222,29 @@ class House(Daemon):
     def __init__(self, text: str) -> None:
         super().__init__(rulefiles.ruleset(text), STARTS)
         self.began = STARTS
+        """This boot."""
+        self._before_s = 0.0
         self.up = True
         """Whether actions can be tried."""
         self.answers: dict[str, Outcome] = {}
         """By what an action tells; without one it is done."""
+        self.blocked: set[str] = set()
+        """Actions that can't be tried, by what they tell."""
         self.slow: set[str] = set()
         """Actions whose tries end by ``finish`` only."""
         self.told: list[tuple[float, str]] = []
         """When what was tried, in seconds since the start."""
 
-    def tell(self, kind: str = "ring", call: str = "c1", *, sure: bool = True, **more: str) -> None:
+    def tell(
+        self, kind: str = "ring", call: str = "c1", *, sure: bool = True, **more: str
+    ) -> Decision:
         """Let an event come."""
         fields = {"event": kind, "action": "A", "received_at": "now", "call_id": call, **more}
         self.wait(0)
         call = "" if kind == "extension_status" else call
-        self.report(Event(fields=fields, payload={}), call, sure=sure)
+        decision = self.report(Event(fields=fields, payload={}), call, sure=sure)
         self.wait(0)
+        return decision
 
     def wait(self, seconds: float) -> None:
         """Let time pass, and do what is due."""
@@ -255,6 +272,15 @@ class House(Daemon):
         """Set it by so much; the uptime goes on."""
         self.now = replace(self.now, wall_s=self.now.wall_s + by_s)
 
+    def boot(self, *, down_s: float = 0.0, by_s: float = 0.0) -> None:
+        """Start in a new boot, in which the wall clock is *by_s* too late or early."""
+        name = f"boot {int(self.now.boot.removeprefix('boot ')) + 1}"
+        wall_s = self.now.wall_s + down_s + by_s
+        self._before_s += between(self.began, self.now) + down_s
+        self.began = Moment(boot=name, uptime_s=10.0, wall_s=wall_s)
+        self.crash(self.began)
+        self.wait(0)
+
     def change(self, text: str) -> None:
         """Reload, with other rules."""
         self.reload(rulefiles.ruleset(text))
@@ -277,7 +303,7 @@ class House(Daemon):
                 self.expire(run_id)
                 continue
             says = self.says(run_id)
-            self.told.append((between(self.began, self.now), says))
+            self.told.append((self._before_s + between(self.began, self.now), says))
             self.begin(run_id)
             if says not in self.slow:
                 self.tried(run_id, self.answers.get(says, Done()))
@@ -288,7 +314,8 @@ class House(Daemon):
             for run_id in self.open
             if self.whole(run_id).run.verb not in TIMED
             and run_id not in self.under_way
-            and self.now.reached(self.whole(run_id).run.next_try)
+            and self.left_s(run_id) <= 0
+            and self.says(run_id) not in self.blocked
         ]
 
     @property

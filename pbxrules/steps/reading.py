@@ -109,7 +109,9 @@ class Steps:
         for place, step in enumerate(value):
             self.results, self._names = before, None
             self.read_one(step, (*path, place), after="", owner=owner)
-            told = {name: known for name, known in self.results.items() if known != before.get(name)}
+            told = {
+                name: known for name, known in self.results.items() if known != before.get(name)
+            }
             after = {**after, **{name: _either(after, name, known) for name, known in told.items()}}
         self.results, self._names, self.only = after, None, around
         return tuple(spelled((*path, place)) for place in range(len(value)))
