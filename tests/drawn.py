@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from hypothesis import strategies as st
+
 from pbxrules import runs
 from pbxrules.memory import TIMED, Memory
 from pbxrules.model import Done, Event, GiveUp, Moment, Outcome, TryAgain
@@ -16,10 +18,71 @@ from tests.virtual import STARTS, Daemon
 RuleSets = Sequence[Sequence[Mapping[str, Any]]]
 Happening = tuple[str, Any]
 
+# Few values and short times, so that things meet: in one lane, of one call, at one moment.
+EXTENSION = st.sampled_from(["101", "102"])
+REPORT = st.fixed_dictionaries(
+    {
+        "event": st.sampled_from(
+            ["ring", "ring", "ring", "alert", "answer", "bye", "call_failed", "cdr"]
+        ),
+        "extension": EXTENSION,
+        "call": st.sampled_from(["c1", "c1", "c2", "c3", ""]),
+        "doubtful": st.sampled_from([False, False, False, True]),
+    }
+)
+STATUS = st.fixed_dictionaries(
+    {
+        "event": st.just("extension_status"),
+        "extension": EXTENSION,
+        "status": st.sampled_from(["idle", "busy"]),
+    }
+)
+SPANS_S = st.sampled_from([0.5, 1.0, 1.0, 1.5, 2.0, 2.0, 3.0, 5.0, 8.0, 60.0])
+JUMPS_S = st.sampled_from([3_600.0, -3_600.0, 31_536_000.0, -31_536_000.0])
+
+
+def named(**told: st.SearchStrategy[Any]) -> list[st.SearchStrategy[Happening]]:
+    """What may happen, by name."""
+    return [st.tuples(st.just(name), one) for name, one in told.items()]
+
+
+def streams(*happenings: st.SearchStrategy[Happening]) -> st.SearchStrategy[list[Happening]]:
+    """Some of these, one after the other."""
+    # Several lists: of one hypothesis draws about six.
+    return st.tuples(*[st.lists(st.one_of(*happenings), max_size=12)] * 6).map(
+        lambda lists: [happening for each in lists for happening in each]
+    )
+
+
+REPORTS = [*named(report=REPORT)] * 3 + named(report=STATUS)
+HAPPENINGS = streams(
+    *REPORTS,
+    *named(wait=SPANS_S) * 2,
+    *named(
+        outcome=st.tuples(
+            st.integers(0, 5), st.sampled_from(["done", "done", "again", "failed"]), st.floats(0, 1)
+        )
+    )
+    * 3,
+    *named(
+        targets=st.booleans(),
+        crash=st.tuples(st.booleans(), SPANS_S, st.one_of(st.just(0.0), JUMPS_S)),
+        clock=JUMPS_S,
+        reload=st.integers(0, 2),
+    ),
+)
+
 
 def read(rules: Sequence[Mapping[str, Any]]) -> RuleSet:
     """The rules, read as a file of theirs is."""
     return ruleset(f"state: {json.dumps(STATE)}\nrules: {json.dumps(rules)}\n")
+
+
+def fields_of(told: Mapping[str, Any], call_id: str) -> dict[str, Any]:
+    """The fields of a report that was drawn."""
+    fields = {name: told[name] for name in told if name not in ("call", "doubtful")}
+    fields |= {"action": "A", "received_at": "now"}
+    return fields | ({"call_id": call_id} if call_id else {})
 
 
 class DrawnDaemon(Daemon):
@@ -52,10 +115,8 @@ class DrawnDaemon(Daemon):
         self._wait(0.0)
 
     def _tell(self, told: Mapping[str, Any]) -> None:
-        fields = {name: told[name] for name in told if name not in ("call", "doubtful")}
         call = told.get("call", "")
-        fields |= {"action": "A", "received_at": "now"}
-        fields |= {"call_id": f"{call}-{told['extension']}"} if "call" in told else {}
+        fields = fields_of(told, f"{call}-{told['extension']}" if call else "")
         event = Event(fields=fields, payload={})
         self.report(event, call, sure=not told.get("doubtful"))
 

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from pbxrules import runs
 from pbxrules.model import Delivery, Done, Event, GiveUp, Outcome, Run, TryAgain
 from tests.daemon import HandClock, MemoryStore
-from tests.drawn import RuleSets, seen_of
+from tests.drawn import REPORTS, SPANS_S, Happening, RuleSets, fields_of, named, seen_of, streams
 from tests.houses import Hands, House, house
-from tests.streams import HALVES, REPORT, STATE, STATUS, named, one, rule_sets
+from tests.streams import STATE, rule_sets
 
 OUTCOMES: Mapping[str, Outcome] = {
     "done": Done(result={"exit_code": 0}),
@@ -28,25 +28,22 @@ OUTCOMES: Mapping[str, Outcome] = {
     "at once": TryAgain(reason="the connection went", at_once=True),
     "failed": GiveUp(reason="refused"),
 }
-HAPPENING = st.one_of(
-    named("report", REPORT),
-    named("report", REPORT),
-    named("report", REPORT),
-    named("report", STATUS),
-    *[named("commit", one("written", "written", "written", "not written"))] * 2,
-    *[named("turn", st.none())] * 2,
-    named("wait", HALVES),
-    *[named("outcome", st.tuples(st.integers(0, 5), one(*OUTCOMES)))] * 2,
-    named("targets", one("there", "away")),
-    named("restart", st.none()),
-)
-# Several lists: of one hypothesis draws about six.
-HAPPENINGS = st.tuples(*[st.lists(HAPPENING, max_size=12)] * 5).map(
-    lambda lists: [happening for each in lists for happening in each]
+HAPPENINGS = streams(
+    *REPORTS,
+    *named(
+        commit=st.sampled_from(["written", "written", "written", "not written"]),
+        turn=st.none(),
+        outcome=st.tuples(st.integers(0, 5), st.sampled_from([*OUTCOMES])),
+    )
+    * 2,
+    *named(
+        wait=SPANS_S,
+        targets=st.sampled_from(["there", "away"]),
+        restart=st.none(),
+    ),
 )
 CALL_IDS = {"c1": "1795000000.1", "c2": "1795000500.7", "c3": "1795000900.9"}
 LONG_S = 600.0
-Happening = tuple[str, Any]
 
 
 class Lives:
@@ -113,10 +110,7 @@ class Lives:
 
     async def _report(self, here: House, told: Mapping[str, Any]) -> None:
         number = next(self._numbers)
-        fields = {name: told[name] for name in told if name not in ("call", "doubtful")}
-        fields |= {"action": "A", "received_at": "now"}
-        if told.get("call"):
-            fields["call_id"] = CALL_IDS[told["call"]]
+        fields = fields_of(told, CALL_IDS.get(told.get("call", ""), ""))
         here.intake._take(
             Event(fields=fields, payload={}),
             b"{}",

@@ -13,10 +13,10 @@ from pbxrules import memory
 from pbxrules.calls import Change, Known
 from pbxrules.memory import FOR_OLD, Draft, Memory, Moves, Whole, fits, subject_of, touchable
 from pbxrules.model import Decision, Kept, KeptKey, Moment, StateDecl
-from tests.drawn import DrawnDaemon, Happening, RuleSets, seen_of
+from tests.drawn import HAPPENINGS, DrawnDaemon, Happening, RuleSets, seen_of
 from tests.journeys import BEGAN, CALL, EVENT_ID, after, new, program_of
 from tests.rulefiles import event
-from tests.streams import HAPPENINGS, rule_sets
+from tests.streams import rule_sets
 
 PLAIN = program_of("[{log: a}]")
 QUEUED = program_of("[{log: a}]", mode="queued")

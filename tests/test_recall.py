@@ -16,10 +16,10 @@ from pbxrules.model import Decision, Event, Moment, Program
 from pbxrules.recall import recall
 from pbxrules.store import Accepted, Change, LoadedRun
 from tests import stores
-from tests.drawn import DrawnDaemon, Happening, RuleSets, read, seen_of
+from tests.drawn import HAPPENINGS, DrawnDaemon, Happening, RuleSets, read, seen_of
 from tests.rulefiles import event
 from tests.stores import NOW
-from tests.streams import HAPPENINGS, rule_sets
+from tests.streams import rule_sets
 from tests.virtual import program_of
 
 
