@@ -84,7 +84,7 @@ class Pair:
         self.daemon.tried(self._find(name, says), outcomes[what], jitter=jitter)
         self.model.tried(run, owed, what, result, jitter=jitter)
 
-    def targets(self, up: bool) -> None:  # noqa: FBT001 - as it is drawn
+    def targets(self, up: bool) -> None:
         self.up = up
 
     def clock(self, by_s: float) -> None:

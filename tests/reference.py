@@ -11,7 +11,7 @@ happened.
 
 import math
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import takewhile
@@ -351,11 +351,10 @@ class Reference:
     # --- from a report to a run --------------------------------------------------------------
 
     def look_at(self, rule: Rule, report: Report) -> None:
-        for place, trigger in enumerate(listed(rule["triggers"]), 1):
-            tests = {k: v for k, v in trigger.items() if k not in ("for", "until", "count", "id")}
-            if fits(tests, report.fields):
-                break
-        else:
+        triggers = enumerate(listed(rule["triggers"]), 1)
+        fitting = ((place, one) for place, one in triggers if fits(tests_of(one), report.fields))
+        place, trigger = next(fitting, (0, None))
+        if trigger is None:
             return
         names = {**report.fields, "call": report.call}
         key = tuple(names.get(name) or None for name in listed(rule.get("per")))
@@ -563,8 +562,9 @@ class Reference:
         if run.stage == "for":
             if self.ends(run, report):
                 self.end(run, "dropped")
-        elif run.rests and isinstance(run.rests[0], Wait) and run.rests[0].kind == "wait_for":
-            if self.wants(run, run.rests[0].step, report):
+            return
+        match run.rests:
+            case [Wait(kind="wait_for", step=step)] if self.wants(run, step, report):
                 self.go(run, answer=report)
 
     def go(
@@ -592,10 +592,8 @@ class Reference:
         run.outcome = outcome
         if run.begun and "finally" in run.rule:
             run.due, run.steps = self.now, 0
-            try:
+            with suppress(EndedError):
                 yield from self.steps(run, run.rule["finally"])
-            except EndedError:
-                pass
 
     def steps(self, run: Run, steps: Sequence[Mapping[str, Any]]) -> Life:
         for step in steps:
@@ -774,7 +772,7 @@ class Reference:
 
 
 def spends(run: Run) -> bool:
-    """Whether a run that got its place spends ``once_per`` and ``cooldown``: not if it never ran."""
+    """Whether a run spends ``once_per`` and ``cooldown``: not if it ended before it began."""
     return run.started or run.open
 
 
@@ -785,6 +783,10 @@ def all_waits(value: Any) -> Iterator[Mapping[str, Any]]:
             yield inner
         if isinstance(inner, Mapping | list):
             yield from all_waits(inner)
+
+
+def tests_of(trigger: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in trigger.items() if k not in ("for", "until", "count", "id")}
 
 
 def fits(tests: Mapping[str, Any], fields: Mapping[str, str]) -> bool:
