@@ -9,8 +9,8 @@ import pytest
 
 from pbxrules.misses import words
 from pbxrules.model import Done, GiveUp, TryAgain
+from tests.house import House
 from tests.rulefiles import event, told
-from tests.virtual import House
 
 NO = GiveUp(reason="refused")
 LATER = TryAgain(reason="no answer")
@@ -734,7 +734,10 @@ def test_finally_does_not_run_after_a_parallel_of_which_nothing_was_begun() -> N
     assert (home.said, home.ends) == ([], ["expired"])
 
 
-SIDE_BY_SIDE = "id: r, triggers: any, actions: [{parallel: [{log: a}, {log: b}]}, {log: c}], finally: [{log: z}]"
+SIDE_BY_SIDE = (
+    "id: r, triggers: any, actions: [{parallel: [{log: a}, {log: b}]}, {log: c}],"
+    " finally: [{log: z}]"
+)
 
 
 def test_finally_runs_after_a_parallel_of_which_one_was_begun() -> None:
