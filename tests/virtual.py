@@ -68,6 +68,14 @@ class Daemon:
         self._apply(moves)
         return decision
 
+    def lose(self, event: Event, call: str, *, sure: bool) -> None:
+        """Take an event whose commit fails: it never came."""
+        arrival = Arrival(event=event, id=self.events + 1, call=call, sure=sure)
+        _, moves = engine.decide(self.ruleset, self.memory, arrival, self.now)
+        undo = self.memory.undoing(moves)
+        self.memory.apply(moves)
+        self.memory.apply(undo)
+
     def _told(self, event: Event, call: str, *, sure: bool) -> Change:
         """What an event tells of its call; the ids that only doubtful ones bore are doubtful."""
         known = self.memory.calls.get(call) or _unknown(call, self.now)
