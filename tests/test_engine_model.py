@@ -21,7 +21,6 @@ EXAMPLES = int(os.environ.get("PBXRULES_STREAMS", "300"))
 @pytest.mark.timeout(60 + EXAMPLES)
 @settings(
     max_examples=EXAMPLES,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(rule_sets(), STREAMS)
