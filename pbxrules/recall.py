@@ -26,7 +26,7 @@ def recall(
     for loaded in store.load(list(first_of.values())):
         whole = _whole(loaded, program_of)
         known[loaded.run.program] = whole is not None and touchable(whole)
-    special = [run.id for run in owed if run.verb in TIMED or known.get(run.program)]
+    special = [run.id for run in owed if run.verb in TIMED or run.parent or known.get(run.program)]
     for loaded in store.load(special):
         whole = _whole(loaded, program_of)
         if whole is not None:
