@@ -229,8 +229,8 @@ def _counted(draft: Draft, rule: Rule, count: Count, match: Match) -> Miss | Non
     rows = draft.value("count", rule.id, name) or []
     old = [place for place, row in enumerate(rows) if not now.within(count.within_s, _moment(row))]
     rows = rows[old[-1] + 1 :] if old else rows
-    call = match.call if count.of == "calls" else ""
-    known = bool(call) and any(row[3] == call for row in rows)
+    call = match.call
+    known = count.of == "calls" and bool(call) and any(row[3] == call for row in rows)
     number = sum(row[4] for row in rows) + (not known)
     fires = not known and number >= count.at_least
     rows = [row for row in rows if row[4] or row[3] != call]
