@@ -1,29 +1,18 @@
 """A daemon on a virtual clock: the engine, and a disk that a crash leaves behind."""
 
-import json
 from collections.abc import Iterator
-from dataclasses import replace
-from functools import lru_cache
+from typing import cast
 
-from pbxrules import engine, programs, runs
+from pbxrules import engine, runs
 from pbxrules.calls import Change, Known
 from pbxrules.engine import Arrival
 from pbxrules.memory import TIMED, Draft, Memory, Moves, Whole
-from pbxrules.model import (
-    Decision,
-    Delivery,
-    Event,
-    Kept,
-    KeptKey,
-    Moment,
-    Outcome,
-    Program,
-    Run,
-)
+from pbxrules.model import Decision, Delivery, Event, Moment, Outcome, Run
+from pbxrules.recall import recall
 from pbxrules.rules import RuleSet
-from pbxrules.store import rows
+from pbxrules.store import OpenRun, Store
 from pbxrules.walking import names_of
-from tests import rulefiles
+from tests.disk import Disk, program_of
 
 STARTS = Moment(boot="boot 0", uptime_s=1000.0, wall_s=1_795_518_000.0)
 
@@ -53,8 +42,7 @@ class Daemon:
         """The runs that have not ended, as the dispatcher holds them."""
         self.ended: dict[int, Run] = {}
         self.under_way: set[int] = set()
-        self._disk: dict[int, Whole] = {}
-        self._kept: dict[KeptKey, Kept] = {}
+        self._disk = Disk()
         self._wakes: dict[int, Moment] = {}
         """When runs are woken, or tried, that rested at the last start."""
 
@@ -112,35 +100,33 @@ class Daemon:
         """Be killed, and start again at *now* with nothing but what is on disk."""
         self.now = now
         self.under_way.clear()
+        self.memory, owed = recall(cast(Store, self._disk), program_of)
+        self._wakes = {run.id: now.after(_left_s(run, now)) for run in owed}
         self.open = {
-            id_: runs.resumed(read_back(whole)) for id_, whole in sorted(self._disk.items())
+            loaded.run.id: runs.resumed(Whole(loaded.run, loaded.event, program_of(loaded)))
+            for loaded in self._disk.load([run.id for run in owed])
         }
-        self._wakes = {id_: now.after(_left_s(whole.run, now)) for id_, whole in self.open.items()}
-        kept = [replace(k, value=json.loads(json.dumps(k.value))) for k in self._kept.values()]
-        self.memory = Memory(kept, self.open.values())
 
     def reload(self, ruleset: RuleSet) -> None:
         self.ruleset = ruleset
         self._apply(engine.reloaded(ruleset, self.memory, self.now))
 
     def _apply(self, moves: Moves) -> None:
+        before_all = {whole.run.id: self._disk.runs.get(whole.run.id) for whole in moves.runs}
         self.memory.apply(moves)
-        written = moves.changes
-        for key in written.forgotten:
-            self._kept.pop(key, None)
-        self._kept |= {kept.key: kept for kept in written.kept}
+        self._disk.write(moves)
         for whole in moves.runs:
-            run = whole.run
-            before = self._disk.pop(run.id, None)
-            if before is None or _rest(before.run) != _rest(run):
+            run, before = whole.run, before_all[whole.run.id]
+            moved = before is None or _rest(before.run) != _rest(run)
+            if moved:
                 self.under_way.discard(run.id)
-            if before is None or before.run.next_try != run.next_try:
+            if moved or (before is not None and before.run.next_try != run.next_try):
                 self._wakes.pop(run.id, None)
             if run.ended:
                 self.open.pop(run.id, None)
                 self.ended[run.id] = run
             else:
-                self.open[run.id] = self._disk[run.id] = whole
+                self.open[run.id] = whole
 
     # --- what is seen ------------------------------------------------------------------------
 
@@ -194,7 +180,7 @@ def _unknown(call: str, now: Moment) -> Known:
     )  # fmt: skip
 
 
-def _left_s(run: Run, now: Moment) -> float:
+def _left_s(run: OpenRun, now: Moment) -> float:
     """As ``left_s``, at a start."""
     settling_s = SETTLING_S if run.verb in ("for", "wait_for") else 0.0
     return max(settling_s, runs.left_s(run.due, run.next_try, now))
@@ -202,21 +188,3 @@ def _left_s(run: Run, now: Moment) -> float:
 
 def _rest(run: Run) -> tuple[str, tuple[tuple[str, int], ...]]:
     return run.position, tuple(run.counters.items())
-
-
-def read_back(whole: Whole) -> Whole:
-    """A run as its row on disk has it, with its program made anew from the rule's JSON."""
-    boots: list[str] = []
-
-    def number(boot: str) -> int:
-        boots.append(boot)
-        return len(boots) - 1
-
-    row = rows.run_row(whole.run, number)
-    run = rows.run(row, whole.run.event_id, dict(enumerate(boots)))
-    return Whole(run, whole.event, program_of(json.dumps(whole.program.source)))
-
-
-@lru_cache(maxsize=1_000)
-def program_of(source: str) -> Program:
-    return programs.program(json.loads(source), rulefiles.LANGUAGE)
