@@ -229,8 +229,8 @@ def _counted(draft: Draft, rule: Rule, count: Count, match: Match) -> Miss | Non
     rows = draft.value("count", rule.id, name) or []
     old = [place for place, row in enumerate(rows) if not now.within(count.within_s, _moment(row))]
     rows = rows[old[-1] + 1 :] if old else rows
-    call = match.call if count.of == "calls" else ""
-    known = bool(call) and any(row[3] == call for row in rows)
+    call = match.call
+    known = count.of == "calls" and bool(call) and any(row[3] == call for row in rows)
     number = sum(row[4] for row in rows) + (not known)
     fires = not known and number >= count.at_least
     rows = [row for row in rows if row[4] or row[3] != call]
@@ -259,7 +259,7 @@ def _hold(
     now = draft.now
     if subject:
         fields = {name: match.event.fields[name] for name in HELD if name in match.event.fields}
-        held = {"fields": fields, "until": list(trigger.until)}
+        held = {"run": run_id, "fields": fields, "until": list(trigger.until)}
         draft.keep("held", rule.id, subject, held, now.after(for_s + DAY_S))
     run = _new(rule, match, run_id, draft)
     waits_for = {"rule": rule.digest, "until": list(trigger.until)}
@@ -442,8 +442,11 @@ def _changed(rule: Rule, run: Run) -> bool:
 
 def _never_fires(draft: Draft, whole: Whole, why: str) -> None:
     """End a ``for`` that waits no more: the next match of its call is news again."""
-    runs.end(draft, whole.run.id, why)
-    draft.forget("held", whole.run.rule, subject_of(whole.event, whole.run.call))
+    run, subject = whole.run, subject_of(whole.event, whole.run.call)
+    runs.end(draft, run.id, why)
+    held = draft.value("held", run.rule, subject)
+    if held is not None and held["run"] == run.id:
+        draft.forget("held", run.rule, subject)
 
 
 def _stayed_so(draft: Draft, ruleset: RuleSet, rule: Rule, whole: Whole) -> None:

@@ -58,14 +58,15 @@ class Pair:
     # --- what happens ------------------------------------------------------------------------
 
     def report(self, told: Mapping[str, Any]) -> None:
-        fields = {name: told[name] for name in told if name not in ("call", "doubtful")}
-        call, sure = told.get("call", ""), not told.get("doubtful")
-        if told["event"] != "extension_status":
-            fields["call_id"] = f"{call}-{told['extension']}"
-        whole = {**fields, "action": "A", "received_at": "now"}
-        decision = self.daemon.report(Event(fields=whole, payload={}), call, sure=sure)
-        self.model.report(whole, call, sure=sure)
+        fields, call, sure = _reported(told)
+        decision = self.daemon.report(Event(fields=fields, payload={}), call, sure=sure)
+        self.model.report(fields, call, sure=sure)
         assert [rule.id for rule in decision.fired] == self.model.fired()
+
+    def lost(self, told: Mapping[str, Any]) -> None:
+        """A report that can't be written: nothing of it has happened."""
+        fields, call, sure = _reported(told)
+        self.daemon.lose(Event(fields=fields, payload={}), call, sure=sure)
 
     def outcome(self, told: tuple[int, str, float]) -> None:
         """One of the tries under way ends."""
@@ -84,7 +85,7 @@ class Pair:
         self.daemon.tried(self._find(name, says), outcomes[what], jitter=jitter)
         self.model.tried(run, owed, what, result, jitter=jitter)
 
-    def targets(self, up: bool) -> None:  # noqa: FBT001 - as it is drawn
+    def targets(self, up: bool) -> None:
         self.up = up
 
     def clock(self, by_s: float) -> None:
@@ -259,6 +260,16 @@ class Pair:
             max(0.0, reference.passed(self.model.now, owed.again)),
             owed.expires_s, owed.attempts, owed.under_way,
         )  # fmt: skip
+
+
+def _reported(told: Mapping[str, Any]) -> tuple[dict[str, str], str, bool]:
+    """The fields of a report, its call, and whether that is sure."""
+    fields = {name: told[name] for name in told if name not in ("call", "doubtful")}
+    call = told.get("call", "")
+    if told["event"] != "extension_status":
+        fields["call_id"] = f"{call}-{told['extension']}"
+    fields |= {"action": "A", "received_at": "now"}
+    return fields, call, not told.get("doubtful")
 
 
 def at(moment: Moment) -> At:

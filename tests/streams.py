@@ -7,7 +7,7 @@ one number is: hypothesis takes its time for each.
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 from typing import Any
 
@@ -279,6 +279,7 @@ JUMPS_S = (3_600.0, -3_600.0, 31_536_000.0, -31_536_000.0)
 CRASHES = [*product((False, True), (0.5, 1.0, 2.0, 4.0, 8.0, 60.0), (0.0, 0.0, 0.0, 0.0, *JUMPS_S))]
 HAPPENINGS = [
     *(("report", told) for told in (*REPORTS, *MORE_REPORTS, *STATUSES)),
+    *(("lost", told) for told in REPORTS[::3]),
     *(("wait", span_s) for span_s in SPANS_S),
     *(("outcome", told) for told in [*OUTCOMES_OF_TRIES] * 6),
     *(("targets", up) for up in (False, True, True) * 30),

@@ -116,6 +116,44 @@ def test_promise_2_what_was_owed_is_done_at_once_after_a_boot_with_a_clock_that_
     assert [action["state"] for action in asyncio.run(after())] == ["done"]
 
 
+def test_a_parallel_joins_after_a_restart_when_all_its_actions_have_settled(
+    tmp_path: Path,
+) -> None:
+    rules = """
+rules:
+  - id: lamps
+    triggers: {event: ring}
+    actions:
+      - parallel: [{mqtt: {topic: hall}}, {mqtt: {topic: door}}]
+      - mqtt: {topic: behind}
+"""
+
+    async def before() -> None:
+        async with house(tmp_path, rules, {"mqtt": Hands(is_ready=False)}) as here:
+            await here.take("a")
+
+    async def answer(delivery: Delivery) -> Outcome:
+        if delivery.args["topic"] == "hall":
+            return Done()
+        done = {"state": "done"}
+        await until(
+            lambda: any(done.items() <= action.items() for action in houses[0].actions()),
+            "the other one is done",
+        )
+        return GiveUp(reason="no")
+
+    async def after() -> None:
+        async with house(tmp_path, rules, {"mqtt": broker}) as here:
+            houses.append(here)
+            await until(lambda: not here.dispatcher.waiting.total(), "it ended")
+
+    houses: list[House] = []
+    broker = Hands(answer)
+    asyncio.run(before())
+    asyncio.run(after())
+    assert sorted(delivery.args["topic"] for delivery in broker.begun) == ["door", "hall"]
+
+
 def test_what_expires_while_it_waits_is_given_up_untried_in_memory_or_not(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -8,6 +8,7 @@ so many streams.
 import os
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 
 from tests.pairs import Pair
@@ -17,9 +18,9 @@ from tests.streams import STATE, STREAMS, rule_sets
 EXAMPLES = int(os.environ.get("PBXRULES_STREAMS", "300"))
 
 
+@pytest.mark.timeout(60 + EXAMPLES)
 @settings(
     max_examples=EXAMPLES,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(rule_sets(), STREAMS)

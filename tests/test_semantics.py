@@ -9,8 +9,8 @@ import pytest
 
 from pbxrules.misses import words
 from pbxrules.model import Done, GiveUp, TryAgain
+from tests.house import House
 from tests.rulefiles import event, told
-from tests.virtual import House
 
 NO = GiveUp(reason="refused")
 LATER = TryAgain(reason="no answer")
@@ -421,6 +421,18 @@ def test_after_a_for_that_could_not_fire_in_time_the_next_match_of_its_call_wait
     assert home.said == ["101"]
 
 
+def test_a_late_for_that_is_dropped_lets_a_newer_one_of_its_call_wait() -> None:
+    home = house(NOBODY)
+    home.tell(extension="100")
+    home.boot(by_s=YEAR_S)
+    home.tell(extension="101")
+    home.wait(5)
+    assert home.ends == ["dropped"]
+    home.tell(extension="102")
+    home.wait(60)
+    assert home.said == ["101"]
+
+
 def test_a_for_of_a_changed_rule_is_dropped_and_the_next_match_of_its_call_waits_anew() -> None:
     home = house(NOBODY)
     home.tell(extension="100")
@@ -722,7 +734,10 @@ def test_finally_does_not_run_after_a_parallel_of_which_nothing_was_begun() -> N
     assert (home.said, home.ends) == ([], ["expired"])
 
 
-SIDE_BY_SIDE = "id: r, triggers: any, actions: [{parallel: [{log: a}, {log: b}]}, {log: c}], finally: [{log: z}]"
+SIDE_BY_SIDE = (
+    "id: r, triggers: any, actions: [{parallel: [{log: a}, {log: b}]}, {log: c}],"
+    " finally: [{log: z}]"
+)
 
 
 def test_finally_runs_after_a_parallel_of_which_one_was_begun() -> None:
@@ -926,18 +941,19 @@ def test_nested_repeat_and_choose() -> None:
 
 # --- clocks ----------------------------------------------------------------------------------
 
-EVENING = (
-    "id: lane, triggers: {event: ring, extension: 1}, mode: queued,"
-    " actions: [{log: on}, {delay: 20s}, {log: off}]",
-    "id: for, triggers: {event: ring, extension: 2, for: 20s}, actions: [{log: for}]",
-    "id: wait, triggers: {event: ring, extension: 3},"
-    " actions: [{wait_for: {event: answer}, timeout: 20s}, {log: waited}]",
-    "id: cool, triggers: {event: alert, extension: 4}, cooldown: 20s, actions: [{log: cool}]",
-    "id: count, triggers: {event: alert, extension: 5, count: {at_least: 3, within: 25s}},"
-    " actions: [{log: count}]",
-    "id: late, triggers: {event: ring, extension: 6}, actions: [{log: late, expires: 20s}],"
-    " finally: [{log: undo}]",
-)
+EVENING = """
+rules:
+- {id: lane, triggers: {event: ring, extension: 1}, mode: queued,
+   actions: [{log: on}, {delay: 20s}, {log: off}]}
+- {id: for, triggers: {event: ring, extension: 2, for: 20s}, actions: [{log: for}]}
+- {id: wait, triggers: {event: ring, extension: 3},
+   actions: [{wait_for: {event: answer}, timeout: 20s}, {log: waited}]}
+- {id: cool, triggers: {event: alert, extension: 4}, cooldown: 20s, actions: [{log: cool}]}
+- {id: count, triggers: {event: alert, extension: 5, count: {at_least: 3, within: 25s}},
+   actions: [{log: count}]}
+- {id: late, triggers: {event: ring, extension: 6}, actions: [{log: late, expires: 20s}],
+   finally: [{log: undo}]}
+"""
 TOLD = [
     (0, "on"), (0, "cool"), (20, "off"), (20, "on"), (20, "for"), (20, "waited"), (20, "cool"),
     (20, "count"), (40, "off"),
@@ -952,7 +968,7 @@ JUMPS = [
 
 def evening(meanwhile: Callable[[House], None]) -> House:
     """What is told within 40 s, if *meanwhile* happens at the tenth second."""
-    home = house(*EVENING)
+    home = House(EVENING)
     home.blocked = {"late"}
     for extension in "11236":
         home.tell("ring", call=f"c{extension}", extension=extension)
