@@ -146,7 +146,7 @@ class Dispatcher:
             elif run.verb in TIMED:
                 self._read_again([held])
             else:
-                self._place(held, self._uptime(run.next_try))
+                self._place(held, self._next_try(run))
         self.reloaded()  # the rules may have been changed while nobody ran
         self._sweep()
         for verb in self._lines:
@@ -157,6 +157,13 @@ class Dispatcher:
         if moment.boot == now.boot:
             return moment.uptime_s
         return now.uptime_s - (now.wall_s - moment.wall_s)
+
+    def _next_try(self, run: Run | OpenRun) -> float:
+        """The uptime at which a run is to be tried, or woken."""
+        now = self._now()
+        if run.next_try.boot == now.boot:
+            return run.next_try.uptime_s
+        return now.uptime_s + runs.left_s(run.due, run.next_try, now)
 
     # --- what was written ----------------------------------------------------------------
 
@@ -205,7 +212,7 @@ class Dispatcher:
         held.rest, held.minded = rest_of(run), touchable(whole)
         held.verb, held.due = run.verb, self._uptime(run.due)
         held.late = _late(held.due, run.expires_s)
-        next_try = self._uptime(run.next_try)
+        next_try = self._next_try(run)
         if run.verb not in TIMED:
             self._keep(held, whole)
             self._place(held, next_try)

@@ -87,6 +87,17 @@ def expired(run: Run, now: Moment) -> bool:
     return run.expires_s is not None and now.since(run.due) >= run.expires_s
 
 
+def left_s(due: Moment, next_try: Moment, now: Moment) -> float:
+    """Seconds until a run that rests since *due* is to be tried, or woken.
+
+    After a boot not more than there were in all: the wall clock may have been set back, as
+    it is at each boot of a machine that has no clock of its own.
+    """
+    if next_try.boot == now.boot:
+        return max(0.0, next_try.uptime_s - now.uptime_s)
+    return min(max(0.0, next_try.wall_s - now.wall_s), next_try.since(due))
+
+
 def expire(draft: Draft, whole: Whole) -> None:
     """Give up the owed action, or the place in the lane, as *expired*."""
     run = whole.run

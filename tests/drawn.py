@@ -10,7 +10,7 @@ from pbxrules.memory import TIMED, Memory
 from pbxrules.model import Done, Event, GiveUp, Moment, Outcome, TryAgain
 from pbxrules.rules import RuleSet
 from tests.rulefiles import ruleset
-from tests.streams import STATE
+from tests.streams import STATE, reported
 from tests.virtual import STARTS, Daemon
 
 RuleSets = Sequence[Sequence[Mapping[str, Any]]]
@@ -37,6 +37,9 @@ class DrawnDaemon(Daemon):
         match kind:
             case "report":
                 self._tell(told)
+            case "lost":
+                fields, call, sure = reported(told)
+                self.lose(Event(fields=fields, payload={}), call, sure=sure)
             case "wait":
                 self._wait(told)
             case "outcome":
@@ -52,12 +55,8 @@ class DrawnDaemon(Daemon):
         self._wait(0.0)
 
     def _tell(self, told: Mapping[str, Any]) -> None:
-        fields = {name: told[name] for name in told if name not in ("call", "doubtful")}
-        call = told.get("call", "")
-        fields |= {"action": "A", "received_at": "now"}
-        fields |= {"call_id": f"{call}-{told['extension']}"} if "call" in told else {}
-        event = Event(fields=fields, payload={})
-        self.report(event, call, sure=not told.get("doubtful"))
+        fields, call, sure = reported(told)
+        self.report(Event(fields=fields, payload={}), call, sure=sure)
 
     def _outcome(self, number: int, what: str, jitter: float) -> None:
         under_way = sorted(self.under_way)
@@ -118,5 +117,6 @@ def seen_of(memory: Memory) -> dict[str, Any]:
         "watched": {subject: {*ids} for subject, ids in memory._watched.items()},
         "branches": {parent: {*ids} for parent, ids in memory._branches.items()},
         "of event": {event_id: {*ids} for event_id, ids in memory.branches_of_event.items()},
+        "leaving": {*memory.leaving},
         "held": {subject: dict(rules) for subject, rules in memory.held.items()},
     }

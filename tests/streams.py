@@ -14,6 +14,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 Drawn = st.SearchStrategy[Any]
+Happening = tuple[str, Any]
 RARELY = 4
 """Of so many maps one has a key that ``sometimes`` gives."""
 
@@ -21,6 +22,12 @@ RARELY = 4
 def one(*values: Any) -> Drawn:
     """One of these; the first is the simplest."""
     return st.sampled_from(values)
+
+
+def of(*strategies: tuple[int, Drawn]) -> Drawn:
+    """By one of these, each as often as its number says; ``one_of`` drops what is there twice."""
+    often = [strategy for times, strategy in strategies for _ in range(times)]
+    return st.sampled_from(often).flatmap(lambda strategy: strategy)
 
 
 def every(**values: Sequence[Any]) -> list[dict[str, Any]]:
@@ -111,9 +118,15 @@ PARALLEL = both(
     sometimes(continue_on_error=(True,)),
 )
 DELAY = one(*every(delay=SPANS))
-SIMPLE = st.one_of(
-    ACTION, ACTION, ACTION, ACTION, DELAY, DELAY, WAIT, WAIT, SET, SET, PARALLEL, PARALLEL
+ENDLESS = st.just(
+    {
+        "repeat": {
+            "while": ["{{ state.n < 2 }}"],
+            "do": [{"if": ["{{ state.n > 5 }}"], "then": [{"stop": "never"}]}],
+        }
+    }
 )
+SIMPLE = of((4, ACTION), (1, DELAY), (2, WAIT), (2, SET), (2, PARALLEL))
 
 
 def nested(steps: Drawn) -> Drawn:
@@ -121,36 +134,44 @@ def nested(steps: Drawn) -> Drawn:
     listed = st.lists(steps, min_size=1, max_size=3)
     when = one(*CONDITIONS)
     rounds = one({"count": 2}, {"count": 3}, {"until": 0, "count": 3}, {"while": 0, "count": 3})
-    return st.one_of(
-        st.tuples(when, listed).map(lambda of: {"if": of[0], "then": of[1]}),
-        st.tuples(when, listed, listed).map(lambda of: {"if": of[0], "then": of[1], "else": of[2]}),
-        st.tuples(when, listed, when, listed).map(
-            lambda of: {"choose": [{"when": of[0], "do": of[1]}], "default": of[3]}
-        ),
-        st.tuples(when, listed, when, listed).map(
-            lambda of: {"choose": [{"when": of[n], "do": of[n + 1]} for n in (0, 2)]}
-        ),
-        st.tuples(rounds, when, listed).map(_repeat),
-        st.tuples(rounds, when, listed).map(_repeat),
-        when.map(lambda condition: {"if": condition, "then": [{"stop": "enough"}]}),
+    return of(
+        (2, st.tuples(when, listed).map(lambda it: {"if": it[0], "then": it[1]})),
+        (2, st.tuples(when, listed, listed).map(_either)),
+        (2, st.tuples(when, listed, when, listed).map(_first)),
+        (2, st.tuples(when, listed, listed).map(_default)),
+        (4, st.tuples(rounds, when, listed).map(_repeat)),
+        (1, when.map(lambda it: {"if": it, "then": [{"stop": "enough"}]})),
     )
 
 
-def _repeat(of: tuple[Mapping[str, Any], Any, list[Any]]) -> dict[str, Any]:
-    rounds, when, steps = of
+def _either(it: tuple[Any, ...]) -> dict[str, Any]:
+    return {"if": it[0], "then": it[1], "else": it[2]}
+
+
+def _first(it: tuple[Any, ...]) -> dict[str, Any]:
+    return {"choose": [{"when": it[n], "do": it[n + 1]} for n in (0, 2)]}
+
+
+def _default(it: tuple[Any, ...]) -> dict[str, Any]:
+    return {"choose": [{"when": it[0], "do": it[1]}], "default": it[2]}
+
+
+def _repeat(it: tuple[Any, ...]) -> dict[str, Any]:
+    rounds, when, steps = it
     how = {key: value if key == "count" else when for key, value in rounds.items()}
     return {"repeat": {**how, "do": steps}}
 
 
-STEPS = st.lists(st.recursive(SIMPLE, nested, max_leaves=5), min_size=1, max_size=4)
+TREE = st.recursive(SIMPLE, nested, max_leaves=5)
+STEPS = st.lists(of((40, TREE), (1, ENDLESS)), min_size=1, max_size=4)
 OUTCOMES = (["{{ outcome == 'done' }}"], ["{{ outcome != 'restarted' }}"])
 IF_LAST = st.tuples(one(*OUTCOMES), st.lists(ACTION, min_size=1, max_size=2)).map(
-    lambda of: {"if": of[0], "then": of[1]}
+    lambda it: {"if": it[0], "then": it[1]}
 )
-LAST = st.lists(st.one_of(ACTION, ACTION, SET, IF_LAST), min_size=1, max_size=3)
+LAST = st.lists(of((3, ACTION), (1, SET), (1, IF_LAST)), min_size=1, max_size=3)
 BODY = both(
     st.tuples(st.lists(TRIGGER, min_size=1, max_size=2), STEPS).map(
-        lambda of: {"triggers": of[0], "actions": of[1]}
+        lambda it: {"triggers": it[0], "actions": it[1]}
     ),
     sometimes(
         conditions=CONDITIONS,
@@ -246,7 +267,7 @@ def _register(step: Any, known: dict[str, None]) -> None:
 
 KINDS = ("ring", "ring", "ring", "ring", "alert", "answer", "bye", "call_failed", "cdr")
 EXTENSIONS = ("101", "102")
-REPORTS = every(event=KINDS, extension=EXTENSIONS, call=("c1", "c1", "c2", "c3", "c4", "")) * 3
+REPORTS = every(event=KINDS, extension=EXTENSIONS, call=("c1", "c1", "c2", "c3", "c4", "")) * 2
 MORE_REPORTS = every(event=KINDS, extension=EXTENSIONS, call=("c1", "c2"), caller=("7",)) + every(
     event=KINDS, extension=EXTENSIONS, call=("c1", "c2"), doubtful=(True,)
 )
@@ -259,14 +280,32 @@ JUMPS_S = (3_600.0, -3_600.0, 31_536_000.0, -31_536_000.0)
 CRASHES = [*product((False, True), (0.5, 1.0, 2.0, 4.0, 8.0, 60.0), (0.0, 0.0, 0.0, 0.0, *JUMPS_S))]
 HAPPENINGS = [
     *(("report", told) for told in (*REPORTS, *MORE_REPORTS, *STATUSES)),
+    *(("lost", told) for told in REPORTS[::3]),
     *(("wait", span_s) for span_s in SPANS_S),
-    *(("outcome", told) for told in [*OUTCOMES_OF_TRIES] * 3),
-    *(("targets", up) for up in (False, True, True) * 20),
+    *(("outcome", told) for told in [*OUTCOMES_OF_TRIES] * 6),
+    *(("targets", up) for up in (False, True, True) * 30),
     *(("crash", told) for told in CRASHES[::2]),
     *(("clock", by_s) for by_s in JUMPS_S * 4),
-    *(("reload", number) for number in (0, 1, 2) * 12),
+    *(("reload", number) for number in (0, 1, 2) * 40),
 ]
-# Several lists: of one hypothesis draws about six.
-STREAMS = st.tuples(*[st.lists(st.sampled_from(HAPPENINGS), max_size=14)] * 10).map(
-    lambda lists: [happening for each in lists for happening in each]
-)
+
+
+def streams(happenings: Sequence[Happening]) -> Drawn:
+    """Some of these, one after the other."""
+    # Several lists: of one hypothesis draws about six.
+    return st.tuples(*[st.lists(st.sampled_from(happenings), max_size=20)] * 12).map(
+        lambda lists: [happening for each in lists for happening in each]
+    )
+
+
+STREAMS = streams(HAPPENINGS)
+
+
+def reported(told: Mapping[str, Any]) -> tuple[dict[str, str], str, bool]:
+    """The fields of a report that was drawn, its call, and whether that is sure."""
+    fields = {name: told[name] for name in told if name not in ("call", "doubtful")}
+    call = told.get("call", "")
+    if told["event"] != "extension_status":
+        fields["call_id"] = f"{call}-{told['extension']}"
+    fields |= {"action": "A", "received_at": "now"}
+    return fields, call, not told.get("doubtful")

@@ -16,15 +16,11 @@ from pbxrules.model import Decision, Event, Moment, Program
 from pbxrules.recall import recall
 from pbxrules.store import Accepted, Change, LoadedRun
 from tests import stores
+from tests.disk import program_of as made_of
 from tests.drawn import DrawnDaemon, Happening, RuleSets, read, seen_of
 from tests.rulefiles import event
 from tests.stores import NOW
 from tests.streams import STREAMS, rule_sets
-from tests.virtual import program_of
-
-
-def made_of(loaded: LoadedRun) -> Program:
-    return program_of(json.dumps(loaded.source))
 
 
 def recalled(kept: stores.Kept) -> Memory:
