@@ -224,7 +224,7 @@ def _take(
 ) -> tuple[Miss, ...]:
     """Take a match of *rule* on its way; what keeps it from firing now."""
     if trigger.count is not None:
-        missed = _counted(draft, rule, trigger.count, match)
+        missed = _counted(draft, rule, trigger, trigger.count, match)
         if missed is not None:
             return (missed,)
     if trigger.for_s is not None:
@@ -232,14 +232,16 @@ def _take(
     return _fire(draft, ruleset, rule, match, ids)
 
 
-def _counted(draft: Draft, rule: Rule, count: Count, match: Match) -> Miss | None:
+def _counted(draft: Draft, rule: Rule, trigger: Trigger, count: Count, match: Match) -> Miss | None:
     """Count a match; None if it is the n-th.
 
     Of each it is remembered when it came, of which call, and whether it counts: a report
     of a call that was counted does not, even if the count began anew since.
     """
     now = draft.now
-    name = f"{match.trigger} {match.lane}"
+    # By the place of its trigger: several may bear one id.
+    own = [one is trigger for one in rule.triggers].index(True)
+    name = f"{own} {match.lane}"
     rows = draft.value("count", rule.id, name) or []
     old = [place for place, row in enumerate(rows) if not now.within(count.within_s, _moment(row))]
     rows = rows[old[-1] + 1 :] if old else rows

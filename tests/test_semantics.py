@@ -492,6 +492,19 @@ def test_a_call_that_goes_on_reporting_is_no_new_call() -> None:
     assert home.said == []
 
 
+def test_each_count_is_of_its_own_trigger_whatever_the_triggers_are_called() -> None:
+    home = house(
+        "id: r, triggers: [{event: ring, count: {at_least: 2, within: 1m}, id: many},"
+        " {event: alert, count: {at_least: 2, within: 1s}, id: many}],"
+        " actions: [{log: '{{ event }}'}]"
+    )
+    home.tell("ring", call="c1")
+    home.tell("alert", call="c2")
+    home.wait(30)
+    home.tell("ring", call="c3")
+    assert home.said == ["ring"]
+
+
 def test_a_count_of_reports_counts_each_and_then_anew() -> None:
     home = house(
         "id: r, triggers: {event: ring, count: {at_least: 3, within: 1m, of: reports}},"

@@ -145,19 +145,13 @@ class Past:
             for run in self.runs
         )
 
-    def is_the_nth(
-        self, rule: Rule, trigger: Any, trigger_id: str, key: tuple[Any, ...], report: Report
-    ) -> bool:
+    def is_the_nth(self, count: Any, what: tuple[Any, ...], report: Report) -> bool:
         """Whether a ``count`` fires; a call that reports again within the time is no new one."""
-        count = trigger["count"]
-        what = rule["id"], trigger_id, key
         within = seconds(count["within"])
-        before = [
-            *takewhile(
-                lambda match: not self.over(match.at, within),
-                (match for match in reversed(self.counted) if match.what == what),
-            )
-        ]
+        before = [match for match in reversed(self.counted) if match.what == what]
+        if before and self.over(before[0].at, before[0].within):
+            before = []  # nothing of it was kept
+        before = [*takewhile(lambda match: not self.over(match.at, within), before)]
         # What was too old once stays so, whatever the clocks say later.
         self.counted = [m for m in self.counted if m.what != what or m in before]
         of_calls = count.get("of", "calls") == "calls"
@@ -165,7 +159,7 @@ class Past:
         anew = [*takewhile(lambda match: not match.fires, before)]
         number = sum(match.counts for match in anew) + (not again)
         fires = not again and number >= count["at_least"]
-        self.counted.append(Counted(what, self.now, report.call, not again, fires))
+        self.counted.append(Counted(what, self.now, within, report.call, not again, fires))
         return fires
 
     def has_run_for(self, run: Run) -> bool:

@@ -148,6 +148,7 @@ class Counted(NamedTuple):
 
     what: tuple[Any, ...]
     at: At
+    within: float
     call: str
     counts: bool
     fires: bool

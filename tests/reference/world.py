@@ -112,7 +112,8 @@ class Reference(Running):
         names = {**report.fields, "call": report.call}
         key = tuple(names.get(name) or None for name in listed(rule.get("per")))
         trigger_id = trigger.get("id", str(place))
-        if "count" in trigger and not self.is_the_nth(rule, trigger, trigger_id, key, report):
+        what = rule["id"], place, key
+        if "count" in trigger and not self.is_the_nth(trigger["count"], what, report):
             return
         run = Run(rule, trigger, trigger_id, report, key, self.now)
         run.heard = report.number
