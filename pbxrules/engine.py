@@ -412,8 +412,8 @@ def _begin(draft: Draft, rule: Rule, whole: Whole) -> None:
             before = draft.whole(run_id)
             if before is not None and before.run.verb == "lane":
                 runs.end(draft, run_id, runs.NEWER)
-            elif before is not None:
-                runs.restart(draft, before)
+            elif before is not None and before.program.mode == "restart":
+                runs.restart(draft, before)  # another one goes on with the rule it began with
         lane = draft.lane(rule.id, whole.run.lane)
     if not lane:
         start(draft, whole)

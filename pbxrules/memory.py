@@ -90,6 +90,8 @@ class Memory:
         """The open runs of each lane, the first one first."""
         self._watched: defaultdict[str, dict[int, None]] = defaultdict(dict)
         """Runs that watch for events of a subject (see ``subject_of``); ``""``: for any."""
+        self.trying: set[int] = set()
+        """Those of them of which a try was begun that did not end yet."""
         self.queued: defaultdict[Lane, dict[int, None]] = defaultdict(dict)
         """Those of them that wait for another one to end."""
         self._branches: defaultdict[int, dict[int, None]] = defaultdict(dict)
@@ -248,9 +250,10 @@ class Memory:
             self.bound[topic] = text
 
     def touch(self, whole: Whole) -> None:
-        """Take a newer value of a run that is remembered whole, which nobody needs on disk."""
+        """Know that a try of a run begins; nobody needs that on disk."""
         if whole.run.id in self.runs:
             self.runs[whole.run.id] = whole
+            self.trying.add(whole.run.id)
 
     def outdated(self, kind: str, rule: str, now: Moment) -> Iterator[KeptKey]:
         """The oldest values of a kind and rule that need not be remembered: old, or too many."""
@@ -289,6 +292,7 @@ class Memory:
             for subject in watched(before):
                 _discard(self._watched, subject, run.id)
             _discard(self.queued, lane, run.id)
+            self.trying.discard(run.id)
         if run.ended:
             _discard(self.lanes, lane, run.id)
             if run.parent:

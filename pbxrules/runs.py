@@ -230,7 +230,7 @@ def restart(draft: Draft, whole: Whole) -> None:
     for branch in draft.branches(run.id):
         end(draft, branch, NEWER)
     if run.outcome:
-        if run.attempt and not draft.now.reached(run.next_try):  # it had its one try
+        if run.attempt and run.id not in draft.memory.trying:  # it had its one try
             _settle(draft, whole, "failed", NEWER)
         return
     if run.verb not in TIMED:

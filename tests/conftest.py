@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 # No deadline: two busy cores are no failure.  In CI the same examples each time, so that
 # what fails there was broken by the change at hand; people's runs look for new ones.
@@ -30,4 +30,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Say how many."""
     asked = config.getoption("streams")
     # The same ones each time, so that a change is what fails; chance is asked for by number.
-    settings.register_profile("streams", max_examples=asked or 200, derandomize=asked is None)
+    settings.register_profile(
+        "streams",
+        max_examples=asked or 200,
+        derandomize=asked is None,
+        phases=[phase for phase in Phase if phase is not Phase.explain],  # it takes minutes
+    )

@@ -1,6 +1,5 @@
 """A daemon to which happens what was drawn, and all that can be seen of its memory."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -10,16 +9,16 @@ from pbxrules.memory import TIMED, Memory
 from pbxrules.model import Done, Event, GiveUp, Moment, Outcome, TryAgain
 from pbxrules.rules import RuleSet
 from tests.rulefiles import ruleset
-from tests.streams import STATE, reported
+from tests.streams import TOPIC, reported, text_of
 from tests.virtual import STARTS, Daemon
 
 RuleSets = Sequence[Sequence[Mapping[str, Any]]]
 Happening = tuple[str, Any]
 
 
-def read(rules: Sequence[Mapping[str, Any]]) -> RuleSet:
+def read(rules: Sequence[Mapping[str, Any]], number: int = 0) -> RuleSet:
     """The rules, read as a file of theirs is."""
-    return ruleset(f"state: {json.dumps(STATE)}\nrules: {json.dumps(rules)}\n")
+    return ruleset(text_of(rules, number))
 
 
 class DrawnDaemon(Daemon):
@@ -27,7 +26,7 @@ class DrawnDaemon(Daemon):
 
     def __init__(self, rule_sets: RuleSets) -> None:
         """Start with the first of *rule_sets*; the others are for reloads."""
-        self.rule_sets = [read(rules) for rules in rule_sets]
+        self.rule_sets = [read(rules, number) for number, rules in enumerate(rule_sets)]
         super().__init__(self.rule_sets[0], STARTS)
         self._up = True
         self._boots = 0
@@ -50,6 +49,8 @@ class DrawnDaemon(Daemon):
                 self.now = replace(self.now, wall_s=self.now.wall_s + told)
             case "crash":
                 self._die(*told)
+            case "message":
+                self.memory.tell(TOPIC, told)
             case "reload":
                 self.reload(self.rule_sets[told])
         self._wait(0.0)

@@ -1,16 +1,14 @@
 """The engine and the reference side by side: the same happens to both, and is compared."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pbxrules.memory import TIMED
 from pbxrules.model import Done, Event, GiveUp, Moment, Outcome, Run, Tried, TryAgain
-from pbxrules.rules import RuleSet
 from tests import reference
 from tests.reference import At, Owed, Reference, Wait
 from tests.rulefiles import ruleset
-from tests.streams import reported
+from tests.streams import STATE, TOPIC, reported, scripts_of, text_of
 from tests.virtual import STARTS, Daemon, Name, Stop
 
 MOST_STOPS = 500
@@ -18,22 +16,15 @@ MOST_STOPS = 500
 View = dict[Name, Any]
 
 
-def read(rules: Sequence[Mapping[str, Any]], state: Mapping[str, Any]) -> RuleSet:
-    """The rules, read as a file of theirs is."""
-    return ruleset(f"state: {json.dumps(state)}\nrules: {json.dumps(rules)}\n")
-
-
 class Pair:
     """Both of them."""
 
-    def __init__(
-        self, rule_sets: Sequence[Sequence[Mapping[str, Any]]], state: Mapping[str, Any]
-    ) -> None:
+    def __init__(self, rule_sets: Sequence[Sequence[Mapping[str, Any]]]) -> None:
         """Start with the first of *rule_sets*; the others are for reloads."""
         self.rule_sets = rule_sets
-        self.read = [read(rules, state) for rules in rule_sets]
+        self.read = [ruleset(text_of(rules, number)) for number, rules in enumerate(rule_sets)]
         self.daemon = Daemon(self.read[0], STARTS)
-        self.model = Reference(rule_sets[0], state, at(STARTS))
+        self.model = Reference(rule_sets[0], scripts_of(0), STATE, at(STARTS))
         self.up = True
         """Whether actions can be tried: the broker is there."""
         self._boots = 0
@@ -76,7 +67,7 @@ class Pair:
         if not under_way:
             return
         name, says = under_way[number % len(under_way)]
-        result = {"exit_code": number}
+        result = {"exit_code": number, "status": number}
         outcomes: Mapping[str, Outcome] = {
             "done": Done(result=result),
             "again": TryAgain(reason="no answer", result=result),
@@ -107,9 +98,14 @@ class Pair:
         self.model.crash()
         self._agree_on_tries()
 
+    def message(self, text: str | None) -> None:
+        """Another message is on the topic that a name of the state is bound to; or none."""
+        self.daemon.memory.tell(TOPIC, text)
+        self.model.message(TOPIC, text)
+
     def reload(self, number: int) -> None:
         self.daemon.reload(self.read[number])
-        self.model.reload(self.rule_sets[number])
+        self.model.reload(self.rule_sets[number], scripts_of(number))
 
     def wait(self, seconds: float) -> None:
         """Let time pass, and do what is due meanwhile at its moment."""

@@ -59,7 +59,42 @@ def both(*strategies: Drawn) -> Drawn:
 
 SPANS = ("1s", "2s", "3s", "4s")
 EXPIRES = ("2s", "5s", "never")
-STATE = {"n": 0, "word": "a"}
+TOPIC = "home/armed"
+STATE = {"n": 0, "word": "a", "armed": {"mqtt": TOPIC}}
+SCRIPTS = {
+    "tell": [{"log": "{{ vars.what }} {{ extension }} {{ state.n }}"}],
+    "blink": [
+        {"repeat": {"count": 2, "do": [{"shell": ["a", "{{ vars.what }}"]}, {"delay": "1s"}]}},
+    ],
+    "ask": [
+        {"wait_for": {"event": "answer"}, "timeout": "2s", "register": "asked"},
+        {"if": ["{{ asked.timed_out }}"], "then": [{"stop": "no answer"}]},
+        {"script": {"name": "tell", "with": {"what": "answered"}}},
+    ],
+    "raise": [
+        {"set": {"n": "{{ state.n + vars.by }}"}},
+        {"script": {"name": "tell", "with": {"what": "raised"}}},
+    ],
+}
+"""What rules put in, at the start; a reload knows ``blink`` and ``tell`` by other steps."""
+CHANGED_SCRIPTS = {
+    **SCRIPTS,
+    "tell": [{"delay": "1s"}, *SCRIPTS["tell"]],
+    "blink": [{"log": "{{ vars.what }}"}],
+}
+
+
+def text_of(rules: Sequence[Mapping[str, Any]], number: int = 0) -> str:
+    """A file of rules: those of the start, or of the reload of that *number*."""
+    scripts = json.dumps(scripts_of(number))
+    return f"state: {json.dumps(STATE)}\nscripts: {scripts}\nrules: {json.dumps(rules)}\n"
+
+
+def scripts_of(number: int) -> Mapping[str, Any]:
+    """The scripts of the start, or of a reload."""
+    return CHANGED_SCRIPTS if number == 2 else SCRIPTS
+
+
 CONDITIONS = (
     [{"extension": "101"}],
     [{"event": ["ring", "alert"]}],
@@ -70,6 +105,8 @@ CONDITIONS = (
     ["{{ trigger.id == '1' }}"],
     ["{{ not call.answered }}"],
     ["{{ call.sure }}"],
+    [{"state": {"armed": "true"}}],
+    ["{{ state.armed == 'true' }}"],
 )
 FORS = [
     *every(**{"for": SPANS}),
@@ -86,10 +123,27 @@ TRIGGER = both(
 RETRY = every(delay=("1s", "2s"), max_delay=("2s", "4s", "60s")) + every(
     delay=("1s", "2s"), attempts=(1, 2, 3)
 )
+URL = "http://127.0.0.1:9000/"
+
+
+def _registering(step: dict[str, Any]) -> dict[str, Any]:
+    """An action as it was drawn; only of some there is something to register."""
+    if "register" not in step or "shell" in step:
+        return step
+    return {k: v for k, v in step.items() if k != "register"} | (
+        {"register": "h"} if "http" in step else {}
+    )
+
+
 ACTION = both(
-    one({"log": "?"}, {"mqtt": {"topic": "t", "payload": "?"}}, {"shell": ["a", "?"]}),
+    one(
+        {"log": "?"},
+        {"mqtt": {"topic": "t", "payload": "?"}},
+        {"shell": ["a", "?"]},
+        {"http": {"url": URL, "body": "?"}},
+    ),
     sometimes(continue_on_error=(True,), retry=RETRY, expires=EXPIRES, register=("r", "q")),
-).map(lambda step: {k: v for k, v in step.items() if k != "register" or "shell" in step})
+).map(_registering)
 SET = one(
     {"set": {"n": "{{ state.n + 1 }}"}},
     {"set": {"n": "{{ state.n + 1 }}"}},
@@ -126,7 +180,13 @@ ENDLESS = st.just(
         }
     }
 )
-SIMPLE = of((4, ACTION), (1, DELAY), (2, WAIT), (2, SET), (2, PARALLEL))
+SCRIPT = one(
+    {"script": {"name": "tell", "with": {"what": "told"}}},
+    {"script": {"name": "blink", "with": {"what": "lamp"}}},
+    {"script": {"name": "ask"}},
+    {"script": {"name": "raise", "with": {"by": 2}}},
+)
+SIMPLE = of((8, ACTION), (2, DELAY), (4, WAIT), (4, SET), (4, PARALLEL), (1, SCRIPT))
 
 
 def nested(steps: Drawn) -> Drawn:
@@ -180,6 +240,7 @@ BODY = both(
         cooldown=SPANS,
         max=(1, 2, 3),
         expires=EXPIRES,
+        variables=({"who": "somebody"}, {"who": 2}),
     ),
     st.one_of(st.just({}), LAST.map(lambda steps: {"finally": steps})),
 )
@@ -188,7 +249,7 @@ MODES = one("parallel", "single", "restart", "queued", "queued", "restart")
 
 @st.composite
 def rule_sets(draw: Callable[..., Any]) -> list[list[dict[str, Any]]]:
-    """The rules of a start and of two reloads, in which a rule keeps its mode."""
+    """The rules of a start and of two reloads."""
     modes = draw(st.lists(MODES, min_size=1, max_size=3))
     first = [
         labelled({"id": f"r{place}", "mode": mode, **draw(BODY)})
@@ -203,7 +264,8 @@ def _changed(draw: Callable[..., Any], rules: list[dict[str, Any]]) -> Iterator[
         if fate == "same":
             yield rule
         elif fate == "other":
-            yield labelled({**draw(BODY), "id": rule["id"], "mode": rule["mode"]})
+            mode = draw(of((3, st.just(rule["mode"])), (1, MODES)))
+            yield labelled({**draw(BODY), "id": rule["id"], "mode": mode})
 
 
 def labelled(rule: dict[str, Any]) -> dict[str, Any]:
@@ -213,19 +275,26 @@ def labelled(rule: dict[str, Any]) -> dict[str, Any]:
     for number, (step, last) in enumerate(_actions(copy, known)):
         tells = [f"a{number}", "{{ extension }}"]
         if "shell" not in step:
-            tells += ["{{ state.n }}", "{{ call.answered }}", *known]
+            tells += ["{{ state.n }}", "{{ call.answered }}", "{{ state.armed }}", *known]
+            tells += ["{{ vars.who }}"] if "variables" in rule else []
             tells += ["{{ outcome }}"] if last else []
         text = " ".join(tells)
         if "log" in step:
             step["log"] = text
         elif "mqtt" in step:
             step["mqtt"] = {"topic": "t", "payload": text}
+        elif "http" in step:
+            step["http"] = {"url": URL, "body": text}
         else:
             step["shell"] = ["a", text]
     return copy
 
 
-TOLD = {"shell": "{{ NAME.exit_code }}", "wait_for": "{{ NAME.timed_out }}"}
+TOLD = {
+    "shell": "{{ NAME.exit_code }}",
+    "http": "{{ NAME.status }}",
+    "wait_for": "{{ NAME.timed_out }}",
+}
 
 
 def _actions(rule: Any, known: dict[str, None]) -> Iterator[tuple[Any, bool]]:
@@ -237,7 +306,7 @@ def _actions(rule: Any, known: dict[str, None]) -> Iterator[tuple[Any, bool]]:
 
 
 def _inside(step: Any, known: dict[str, None]) -> Iterator[Any]:
-    if not step.keys().isdisjoint(("log", "mqtt", "shell")):
+    if not step.keys().isdisjoint(("log", "mqtt", "shell", "http")):
         yield step
     elif "parallel" in step:
         yield from step["parallel"]  # none sees the results of another
@@ -287,6 +356,7 @@ HAPPENINGS = [
     *(("crash", told) for told in CRASHES[::2]),
     *(("clock", by_s) for by_s in JUMPS_S * 4),
     *(("reload", number) for number in (0, 1, 2) * 40),
+    *(("message", text) for text in ("true", "true", "false", None) * 20),
 ]
 
 

@@ -6,7 +6,6 @@ nothing of it is lost between the loop's turns: a commit may come late, or fail,
 
 import asyncio
 import itertools
-import json
 import tempfile
 from collections.abc import Mapping
 from itertools import product
@@ -24,12 +23,12 @@ from tests.streams import (
     MORE_REPORTS,
     REPORTS,
     SPANS_S,
-    STATE,
     STATUSES,
     Happening,
     reported,
     rule_sets,
     streams,
+    text_of,
 )
 
 OUTCOMES: Mapping[str, Outcome] = {
@@ -56,7 +55,7 @@ class Lives:
 
     def __init__(self, folder: Path, written: list[dict[str, Any]]) -> None:
         self.folder = folder
-        self.rules = f"state: {json.dumps(STATE)}\nrules: {json.dumps(written)}\n"
+        self.rules = text_of(written)
         self.disk = MemoryStore()
         self.clock = HandClock()
         self.hands = Hands(self._perform, concurrency=3, per_rule=2)
@@ -103,7 +102,7 @@ class Lives:
         """Begin, let these happen, and be cut off; the last one comes to its end."""
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(lambda _, context: self.wrong.append(context))
-        performers = dict.fromkeys(("log", "mqtt", "shell"), self.hands)
+        performers = dict.fromkeys(("log", "mqtt", "shell", "http"), self.hands)
         async with house(
             self.folder, self.rules, performers, clock=self.clock, store=self.disk, grace_s=0
         ) as here:

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, reject, settings
 
 from tests.pairs import Pair
 from tests.reference import UnclearError
-from tests.streams import STATE, STREAMS, Happening, rule_sets
+from tests.streams import STREAMS, Happening, rule_sets
 
 ASKED = settings.get_profile("streams")
 
@@ -30,7 +30,7 @@ ASKED = settings.get_profile("streams")
 def test_whatever_happens_the_engine_does_what_the_language_says(
     rules: list[list[dict[str, Any]]], happenings: list[Happening]
 ) -> None:
-    pair = Pair(rules, STATE)
+    pair = Pair(rules)
     try:
         for kind, told in happenings:
             pair.happens(kind, told)

@@ -31,14 +31,14 @@ def recalled(kept: stores.Kept) -> Memory:
 
 
 def on_disk(seen: dict[str, Any]) -> dict[str, Any]:
-    """*seen*, without what is not written: how often an action was begun, and that it was."""
+    """*seen*, without what is not written: tries that were begun, and what the broker holds."""
     told = {
         run_id: (runs.resumed(whole).run.changed(attempt=0), dict(whole.event.fields))
         for run_id, whole in seen["runs"].items()
     }
     kept = {key: (json.dumps(one.value), one.until) for key, one in seen["kept"].items()}
     held = {subject: {*rules} for subject, rules in seen["held"].items()}
-    return {**seen, "runs": told, "kept": kept, "held": held}
+    return {**seen, "runs": told, "kept": kept, "held": held, "bound": {}}
 
 
 class StoredDaemon(DrawnDaemon):

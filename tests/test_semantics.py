@@ -207,6 +207,41 @@ def test_a_newest_match_does_not_wait_for_another_try_of_a_finally() -> None:
     assert home.said[-3:] == ["OFF done", "done", "ON 2"]
 
 
+def test_a_newest_match_does_not_wait_for_a_try_of_a_finally_that_is_due_but_not_begun() -> None:
+    home = house(SIREN)
+    home.answers = {"OFF done": LATER}
+    home.tell(extension="1")
+    home.tell("answer")
+    home.blocked = {"OFF done"}
+    home.wait(100)  # the next try has long been due
+    home.tell(extension="2", call="c2")
+    assert home.said[-2:] == ["done", "ON 2"]
+
+
+def test_a_newest_match_waits_for_the_one_try_of_a_finally_that_is_under_way() -> None:
+    home = house(SIREN)
+    home.slow = {"OFF done"}
+    home.tell(extension="1")
+    home.tell("answer")
+    home.tell(extension="2", call="c2")
+    assert home.said[-1] == "OFF done"
+    home.finish("OFF done", LATER)
+    assert home.said[-2:] == ["done", "ON 2"]
+
+
+def test_restart_cuts_no_run_short_that_began_in_another_mode() -> None:
+    slow = "id: r, triggers: {event: ring}, actions: [{log: on}, {delay: 5s}, {log: off}]"
+    home = house(slow)
+    home.tell()
+    home.change(text(f"{slow}, mode: restart"))
+    home.tell(call="c2")
+    home.wait(4)
+    home.tell(call="c3")  # takes the place of c2's, which waits
+    assert home.told == [(0, "on")]
+    home.wait(10)
+    assert home.told == [(0, "on"), (5, "off"), (5, "on"), (10, "off")]
+
+
 def test_finally_says_how_the_run_ended_whatever_comes_then() -> None:
     home = house(SIREN)
     home.slow = {"OFF failed"}

@@ -16,7 +16,17 @@ from tests.reference.things import (
     passed,
     spends,
 )
-from tests.reference.words import TRIES, evaluated, fits, listed, seconds, template
+from tests.reference.words import (
+    TRIES,
+    Scripts,
+    evaluated,
+    fits,
+    is_bound,
+    listed,
+    seconds,
+    template,
+    with_scripts,
+)
 
 DAY_S = 86_400.0
 """For so long a call is known: it has ended long before."""
@@ -31,12 +41,16 @@ UNTIL = {
 class Past:
     """All that ever happened."""
 
-    def __init__(self, rules: Sequence[Rule], state: Mapping[str, Any], now: At) -> None:
+    def __init__(
+        self, rules: Sequence[Rule], scripts: Scripts, state: Mapping[str, Any], now: At
+    ) -> None:
         self.now = now
         self.moments = [now]
         """All that ever were."""
-        self.rules = list(rules)
-        self.state = dict(state)
+        self.rules = [with_scripts(rule, scripts) for rule in rules]
+        self.bound = {name: first["mqtt"] for name, first in state.items() if is_bound(first)}
+        """The topic of each name of the state that is bound to one."""
+        self.state = {name: None if name in self.bound else state[name] for name in state}
         self.reports: list[Report] = []
         self.runs: list[Run] = []
         """All that ever were, in the order of their reports."""
@@ -188,15 +202,17 @@ class Past:
 
     def first_expires_s(self, run: Run) -> float | None:
         """For how long after its match the first action, or else the run, may begin."""
-        first = run.rule["actions"][0]
+        first = run.rule["actions"][0]  # of a script, if that comes first
         own = first.get("expires") if any(verb in first for verb in TRIES) else None
         text = own or run.rule.get("expires", "60s")
         return None if text == "never" else seconds(text)
 
     # --- templates and conditions ------------------------------------------------------------
 
-    def names(self, run: Run) -> dict[str, Any]:
+    def names(self, run: Run, step: Mapping[str, Any]) -> dict[str, Any]:
+        """What a step sees; in a script the variables that it was given."""
         return {
+            "vars": step.get("vars", run.rule.get("variables", {})),
             **run.report.fields,
             **run.results,
             "state": run.sees,
@@ -205,8 +221,8 @@ class Past:
             "call": self.of_call(run.report),
         }
 
-    def agrees(self, run: Run, conditions: Any) -> bool:
-        return self.holds(conditions, run.report.fields, self.names(run))
+    def agrees(self, run: Run, step: Mapping[str, Any], conditions: Any) -> bool:
+        return self.holds(conditions, run.report.fields, self.names(run, step))
 
     def holds(self, conditions: Any, fields: Mapping[str, str], names: Mapping[str, Any]) -> bool:
         for condition in listed(conditions):
@@ -215,7 +231,8 @@ class Past:
                     return False
                 continue
             tests = {name: wanted for name, wanted in condition.items() if name != "state"}
-            state = {name: str(value) for name, value in names["state"].items()}
+            known = {k: v for k, v in names["state"].items() if v is not None}
+            state = {name: str(value) for name, value in known.items()}
             if not fits(tests, fields) or not fits(condition.get("state", {}), state):
                 return False
         return True
@@ -223,6 +240,8 @@ class Past:
     def says(self, run: Run, owed: Owed) -> str:
         """What an action that is owed would tell now."""
         match owed.step:
-            case {"mqtt": {"payload": text}} | {"shell": [_, text]} | {"log": text}:
+            case {"mqtt": {"payload": text}} | {"http": {"body": text}}:
                 pass
-        return template(text).render({**self.names(run), "state": self.state})
+            case {"shell": [_, text]} | {"log": text}:
+                pass
+        return template(text).render({**self.names(run, owed.step), "state": self.state})

@@ -46,6 +46,8 @@ class Running(Past):
         for run in lane:
             if run.stage == "lane":
                 self.end(run, "dropped")
+            elif run.rule.get("mode") != "restart":
+                continue  # it goes on with the rule that it began with
             elif not run.outcome:
                 owed = run.rests[0]
                 if isinstance(owed, Owed) and not owed.beside:
@@ -101,18 +103,18 @@ class Running(Past):
             case {"wait_for": _}:
                 yield from self.wait(run, step)
             case {"if": condition}:
-                way = "then" if self.agrees(run, condition) else "else"
+                way = "then" if self.agrees(run, step, condition) else "else"
                 yield from self.steps(run, step.get(way, ()))
             case {"choose": branches}:
-                ways = (way["do"] for way in branches if self.agrees(run, way["when"]))
+                ways = (way["do"] for way in branches if self.agrees(run, step, way["when"]))
                 yield from self.steps(run, next(ways, step.get("default", ())))
             case {"repeat": how}:
-                yield from self.repeat(run, how)
+                yield from self.repeat(run, step, how)
             case {"stop": _}:
                 run.settled.append(("stop", "done", 0))
                 raise EndedError("stopped")
             case {"set": values}:
-                self.set(run, values)
+                self.set(run, step, values)
             case {"parallel": actions}:
                 owed = [self.owed(run, action, beside=True) for action in actions]
                 yield from self.act(run, owed, go_on=step.get("continue_on_error", False))
@@ -141,19 +143,19 @@ class Running(Past):
         if report is None and step.get("else") == "stop":
             raise EndedError("stopped")
 
-    def repeat(self, run: Run, how: Mapping[str, Any]) -> Life:
+    def repeat(self, run: Run, step: Mapping[str, Any], how: Mapping[str, Any]) -> Life:
         rounds = 0
         while rounds < how.get("count", rounds + 1):
-            if "while" in how and not self.agrees(run, how["while"]):
+            if "while" in how and not self.agrees(run, step, how["while"]):
                 return
             yield from self.steps(run, how["do"])
             rounds += 1
-            if "until" in how and self.agrees(run, how["until"]):
+            if "until" in how and self.agrees(run, step, how["until"]):
                 return
 
-    def set(self, run: Run, values: Mapping[str, Any]) -> None:
+    def set(self, run: Run, step: Mapping[str, Any], values: Mapping[str, Any]) -> None:
         run.begun = True
-        names = self.names(run)
+        names = self.names(run, step)
         found = {name: evaluated(value, names) for name, value in values.items()}
         run.due = self.now
         if any(type(value) is not type(self.state[name]) for name, value in found.items()):

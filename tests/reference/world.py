@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.reference.running import Running
 from tests.reference.things import Owed, Report, Rule, Run, Wait, later, passed
-from tests.reference.words import fits, listed, seconds, tests_of
+from tests.reference.words import Scripts, fits, listed, seconds, tests_of, with_scripts
 
 SETTLING_S = 5.0
 """After a start no ``for`` and no ``wait_for`` ends by time for so long."""
@@ -82,8 +82,9 @@ class Reference(Running):
         """The daemon is killed and started again, *now*.
 
         What is under way then is tried again.  Nobody knows by then whether what is owed was
-        begun: a siren may be on.
+        begun: a siren may be on.  What the broker holds, it has yet to tell.
         """
+        self.state |= dict.fromkeys(self.bound)
         for run in self.runs:
             for rest in run.rests:
                 if isinstance(rest, Wait) and rest.until is not None:
@@ -95,8 +96,12 @@ class Reference(Running):
                     rest.under_way = False
                     rest.again = later(self.now, self.left_s(rest.due, rest.again))
 
-    def reload(self, rules: Sequence[Rule]) -> None:
-        self.rules = list(rules)
+    def message(self, topic: str, text: str | None) -> None:
+        """The retained message of a topic is another one; or there is none any more."""
+        self.state |= {name: text for name, bound in self.bound.items() if bound == topic}
+
+    def reload(self, rules: Sequence[Rule], scripts: Scripts) -> None:
+        self.rules = [with_scripts(rule, scripts) for rule in rules]
         for run in self.runs:
             if run.stage == "for" and run.rule not in self.rules:
                 self.end(run, "dropped")
@@ -154,7 +159,7 @@ class Reference(Running):
         """Conditions, ``once_per``, ``cooldown``, ``mode``; then it starts or waits for that."""
         rule = run.rule
         run.sees = self.state
-        names = self.names(run)
+        names = self.names(run, {})
         if not self.holds(rule.get("conditions"), run.report.fields, names):
             return
         if "once_per" in rule and run.report.call and self.has_run_for(run):
