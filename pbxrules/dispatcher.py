@@ -224,7 +224,7 @@ class Dispatcher:
         """Take a run out of whatever it waits in; a try under way is killed."""
         held.turn += 1
         if held.alarm is not None:
-            held.alarm.off = True
+            self._alarms.take_back(held.alarm)
             held.alarm = None
         if held.whole is not None:
             held.whole = None

@@ -61,7 +61,7 @@ SPANS = ("1s", "2s", "3s", "4s")
 EXPIRES = ("2s", "5s", "never")
 TOPIC = "home/armed"
 STATE = {"n": 0, "word": "a", "armed": {"mqtt": TOPIC}}
-SCRIPTS = {
+SCRIPTS: Mapping[str, list[Any]] = {
     "tell": [{"log": "{{ vars.what }} {{ extension }} {{ state.n }}"}],
     "blink": [
         {"repeat": {"count": 2, "do": [{"shell": ["a", "{{ vars.what }}"]}, {"delay": "1s"}]}},
