@@ -478,6 +478,17 @@ def test_a_for_of_a_changed_rule_is_dropped_and_the_next_match_of_its_call_waits
     assert home.said == ["new 101"]
 
 
+def test_a_for_of_a_rule_whose_script_changed_is_dropped_and_of_another_is_not() -> None:
+    scripts = "scripts: {hi: [{log: hi}], ho: [{log: ho}]}\n"
+    rule = text("id: r, triggers: {event: ring, for: 30s}, actions: [{script: {name: hi}}]")
+    home = House(scripts + rule)
+    home.tell()
+    home.change(scripts.replace("log: ho", "log: HO") + rule)
+    assert home.ends == []
+    home.change(scripts.replace("log: hi", "log: HI") + rule)
+    assert home.ends == ["dropped"]
+
+
 def test_a_for_fires_after_a_crash_if_its_time_came() -> None:
     home = house(NOBODY)
     home.tell(extension="100")
