@@ -198,7 +198,8 @@ class Running(Past):
         return Owed(
             step=step,
             due=run.due,
-            again=self.now,
+            # In a lane it was due before it began; of an older boot nobody can tell for sure.
+            again=run.due if run.due.boot == self.now.boot else self.now,
             expires_s=None if text == "never" else seconds(text),
             limit=step.get("retry", {}).get("attempts", last),
             beside=beside,
