@@ -264,8 +264,10 @@ class Dispatcher:
     def _ring(self, held: _Held) -> None:
         """The time has come that a run waited for."""
         held.alarm = None
-        if held.verb in TIMED:
+        if held.verb in TIMED and held.minded:
             self._wake(held)
+        elif held.verb in TIMED:
+            self._read_again([held])  # which could not be done at the start
         else:
             self._line_up(held)
             self.pump(held.verb)
@@ -393,6 +395,10 @@ class Dispatcher:
             why = str(exc) if isinstance(exc, ValueError) else f"a defect: {exc!r}"
             self._end_unknown(held, loaded, why)
             return
+        if whole.run.verb in TIMED:
+            self._memory.remember(whole)
+            self._rest(held, whole)
+            return
         held.rest = rest_of(whole.run)
         held.whole = whole
         self._hot += 1
@@ -443,7 +449,8 @@ class Dispatcher:
 
     def _end_unknown(self, held: _Held, loaded: LoadedRun, why: str) -> None:
         """Give up a run that this release no longer understands, with the reason."""
-        logger.error("run given up", extra={"fields": {"run": held.id, "why": why}})
+        fields = {"event": loaded.run.event_id, "rule": held.rule, "why": why}
+        logger.error("run given up; what it owed is to be done by hand", extra={"fields": fields})
         run = runs.abandon(loaded.run, why, self._now())
         self._store.put(Advanced(changes=Changes(runs=(run,))), lambda _: self._forget(held))
         self._leave_lane(held)

@@ -4,7 +4,7 @@ import asyncio
 import dataclasses
 import itertools
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,11 @@ import pytest
 
 from pbxrules import sending
 from pbxrules.dispatcher import HOT, LOAD, Dispatcher
+from pbxrules.errors import StoreError
 from pbxrules.model import Delivery, Done, GiveUp, Outcome, Step, TryAgain
+from pbxrules.store import LoadedRun
+from pbxrules.store.pruning import Keep
+from pbxrules.store.sqlite import SqliteStore
 from tests.daemon import HandClock, MemoryStore, RunningClock
 from tests.houses import Hands, House, house, snapshot, until
 
@@ -657,6 +661,103 @@ def test_a_queue_goes_on_behind_a_run_that_nobody_understands(tmp_path: Path) ->
     told = {action["caller"]: action["state"] for action in asyncio.run(after())}
     assert told == {"1": "failed", "2": "done", "3": "done"}
     assert [delivery.args["topic"] for delivery in broker.begun] == ["new/2", "new/3"]
+
+
+TIMED = """
+rules:
+  - id: timed
+    triggers: %s
+    actions: [%s, {mqtt: {topic: old}}]
+    finally: [{mqtt: {topic: undo}}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("trigger", "first"),
+    [
+        pytest.param("{event: ring}", "{delay: 1h}", id="a delay"),
+        pytest.param("{event: ring}", "{wait_for: {event: bye}}", id="a wait_for"),
+        pytest.param("{event: ring, for: 1h}", "{delay: 1s}", id="a for"),
+    ],
+)
+def test_promise_2_what_waits_for_a_time_and_that_nobody_understands_is_given_up_at_the_start(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, trigger: str, first: str
+) -> None:
+    rules = TIMED % (trigger, first)
+
+    async def before() -> None:
+        async with house(tmp_path, rules, {"mqtt": Hands()}) as here:
+            await here.take("0301")
+
+    async def after() -> list[dict[str, Any]]:
+        async with house(tmp_path, rules.replace("old", "new"), {"mqtt": Hands()}) as here:
+            return await here.settled(1)
+
+    asyncio.run(before())
+    with closing(sqlite3.connect(tmp_path / "state" / "pbxrules.db")) as db, db:
+        db.execute("UPDATE programs SET source = replace(source, 'mqtt', 'fax')")
+    with caplog.at_level("ERROR"):
+        (only,) = asyncio.run(after())
+    assert (only["state"], only["rule"]) == ("failed", "timed")
+    assert "needs a verb" in only["reason"]
+    (logged,) = [vars(record) for record in caplog.records]
+    assert logged["message"] == "run given up; what it owed is to be done by hand"
+    assert logged["fields"]["why"] == only["reason"]
+    assert logged["fields"]["rule"] == "timed"
+
+
+class Faulty(SqliteStore):
+    """A store whose file can't be read once: when the dispatcher first asks."""
+
+    asked = 0
+
+    def load(self, run_ids: Sequence[int]) -> list[LoadedRun]:
+        self.asked += 1
+        if self.asked == 3:  # behind the two times of recall
+            raise StoreError("the disk is busy")
+        return super().load(run_ids)
+
+
+@pytest.mark.parametrize(
+    ("understood", "state"),
+    [
+        pytest.param(False, "failed", id="and is given up, if nobody understands it then"),
+        pytest.param(True, "done", id="and goes on, if one does"),
+    ],
+)
+def test_promise_2_what_waits_for_a_time_and_could_not_be_read_at_the_start_is_read_later(
+    tmp_path: Path, understood: bool, state: str
+) -> None:
+    rules, clock = TIMED % ("{event: ring}", "{delay: 1h}"), HandClock()
+
+    def swap(verb: str, other: str) -> None:
+        with closing(sqlite3.connect(tmp_path / "state" / "pbxrules.db")) as db, db:
+            db.execute("UPDATE programs SET source = replace(source, ?, ?)", (verb, other))
+
+    async def before() -> None:
+        async with house(tmp_path, rules, {"mqtt": Hands()}, clock=clock) as here:
+            await here.take("0301")
+
+    async def after() -> list[dict[str, Any]]:
+        loop = asyncio.get_running_loop()
+        store = Faulty(
+            tmp_path / "state", keep=Keep(), call=loop.call_soon_threadsafe, soon=loop.call_soon
+        )
+        new = rules.replace("old", "new")
+        async with house(tmp_path, new, {"mqtt": Hands()}, clock=clock, store=store) as here:
+            await until(lambda: timed(here.dispatcher) == 1, "it is to be read again")
+            if understood:
+                swap("fax", "mqtt")
+            for seconds in (2.0, 3_600.0):
+                clock.go_on(seconds)
+                here.dispatcher.ring_due(clock.now())
+                await until(lambda: timed(here.dispatcher) == 0, "it was read")
+            return await here.settled(2 if understood else 1)
+
+    asyncio.run(before())
+    swap("mqtt", "fax")
+    told = asyncio.run(after())
+    assert {action["state"] for action in told} == {state}
 
 
 def test_promise_8_a_secret_that_an_action_gives_back_is_not_kept(
