@@ -46,9 +46,6 @@ SWEEP_S = 1.0
 """How often what waits is looked through for what has expired."""
 CUT_OFF_S = 2.0
 """What is cut off at the end gets this to let go."""
-SETTLING_S = 5.0
-"""For so long after a start no ``for`` and no ``wait_for`` ends by time: what the PBX sends
-again meanwhile may end it otherwise."""
 
 
 @dataclass(slots=True, eq=False)
@@ -141,8 +138,8 @@ class Dispatcher:
             self.waiting[run.rule] += 1
             whole = self._memory.runs.get(run.id)
             if whole is not None:
-                not_before = now.uptime_s + SETTLING_S if run.verb in ("for", "wait_for") else 0.0
-                self._rest(held, whole, not_before=not_before)
+                settling_s = runs.settling_s(run.verb, run.next_try, run.expires_s, now)
+                self._rest(held, whole, not_before=now.uptime_s + settling_s)
             elif run.verb in TIMED:
                 self._read_again([held])
             else:

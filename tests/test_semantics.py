@@ -456,6 +456,26 @@ def test_after_a_for_that_could_not_fire_in_time_the_next_match_of_its_call_wait
     assert home.said == ["101"]
 
 
+@pytest.mark.parametrize(
+    ("down_s", "told"),
+    [
+        pytest.param(2, [(34, "100")], id="which it would be by the 5 s for what is sent again"),
+        pytest.param(31, [(34, "100")], id="though it was due while nobody ran"),
+        pytest.param(40, [], id="unless it is"),
+    ],
+)
+def test_a_for_fires_after_a_start_before_it_is_too_late(
+    down_s: float, told: list[tuple[float, str]]
+) -> None:
+    rule = NOBODY.replace("actions", "expires: 4500ms, actions")
+    home = house(rule)
+    home.tell(extension="100")
+    home.wait(max(0.0, 30.0 - down_s))
+    home.die(down_s)
+    home.wait(60)
+    assert home.told == told
+
+
 def test_a_late_for_that_is_dropped_lets_a_newer_one_of_its_call_wait() -> None:
     home = house(NOBODY)
     home.tell(extension="100")

@@ -16,8 +16,6 @@ from tests.disk import Disk, program_of
 
 STARTS = Moment(boot="boot 0", uptime_s=1000.0, wall_s=1_795_518_000.0)
 
-SETTLING_S = 5.0
-"""After a start no ``for`` and no ``wait_for`` ends by time for so long."""
 Name = tuple[int, str]
 """A run: its event's id, and its rule."""
 Stop = tuple[float, Name, str, str]
@@ -182,7 +180,7 @@ def _unknown(call: str, now: Moment) -> Known:
 
 def _left_s(run: OpenRun, now: Moment) -> float:
     """As ``left_s``, at a start."""
-    settling_s = SETTLING_S if run.verb in ("for", "wait_for") else 0.0
+    settling_s = runs.settling_s(run.verb, run.next_try, run.expires_s, now)
     return max(settling_s, runs.left_s(run.due, run.next_try, now))
 
 

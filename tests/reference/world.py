@@ -88,13 +88,22 @@ class Reference(Running):
         for run in self.runs:
             for rest in run.rests:
                 if isinstance(rest, Wait) and rest.until is not None:
-                    settling_s = SETTLING_S if rest.kind in ("for", "wait_for") else 0.0
-                    left_s = max(settling_s, self.left_s(rest.since, rest.until))
+                    left_s = max(self.settles_s(run, rest), self.left_s(rest.since, rest.until))
                     rest.wakes = later(self.now, left_s)
                 elif isinstance(rest, Owed) and not rest.state:
                     run.begun = True
                     rest.under_way = False
                     rest.again = later(self.now, self.left_s(rest.due, rest.again))
+
+    def settles_s(self, run: Run, rest: Wait) -> float:
+        """For how long reports sent again may come first; a ``for`` is not to be late by that."""
+        if rest.kind not in ("for", "wait_for"):
+            return 0.0
+        late_s = self.first_expires_s(run) if rest.kind == "for" else None
+        if late_s is None or rest.until is None:
+            return SETTLING_S
+        in_time_s = passed(self.now, rest.until) + late_s - 0.5
+        return min(SETTLING_S, max(0.0, in_time_s))
 
     def message(self, topic: str, text: str | None) -> None:
         """The retained message of a topic is another one; or there is none any more."""
