@@ -16,7 +16,7 @@ from typing import Any
 from pbxrules import runs
 from pbxrules.calls import Change, assign
 from pbxrules.conditions.fields import value_of
-from pbxrules.language import duration_s, duration_text
+from pbxrules.language import duration_text
 from pbxrules.memory import Draft, Memory, Moves, Whole, subject_of
 from pbxrules.misses import words
 from pbxrules.model import (
@@ -312,8 +312,7 @@ def expires_s(program: Program) -> float | None:
     first = program.nodes[FIRST].deed
     if isinstance(first, Step):
         return first.expires_s
-    text = program.source["expires"]
-    return None if text == "never" else duration_s(text)
+    return program.expires_s
 
 
 def lane_of(rule: Rule, event: Event, call: str) -> str:

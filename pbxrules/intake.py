@@ -170,7 +170,7 @@ class Intake:
             call=arrival.call,
             verdicts=decision.verdicts,
             changes=decision.changes,
-            programs=tuple((w.program.digest, w.program.source) for w in moves.runs),
+            programs=tuple((w.program.digest, w.program.text) for w in moves.runs),
         )
         self._store.put(accepted, lambda fate: self._committed(accepted, moves, fate))
 

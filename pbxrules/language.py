@@ -8,6 +8,7 @@ import copy
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
+from functools import lru_cache
 from typing import Any
 
 from pbxrules.members import Members, joined
@@ -212,14 +213,18 @@ class Language:
         """
         if all(known.event in ACTIONS for known in self.event_schemas.values()):
             return None
-        asked = [test for test in tests if test.field in ("event", "action")]
+        of_event = [test for test in tests if test.field == "event"]
+        of_action = [test for test in tests if test.field == "action"]
 
         def passes(event: str, action: str) -> bool:
-            told = {"event": event, "action": action}
-            return all(test.holds(told[test.field]) for test in asked)
+            told = all(test.holds(event) for test in of_event)
+            return told and all(test.holds(action) for test in of_action)
 
-        named = {text for test in asked if test.field == "action" for text in test.equals}
-        if any(passes("other", action) for action in {"", *named} - self.event_schemas.keys()):
+        named = next((test.equals for test in of_action if test.equals), None)
+        if named is None:  # a prefix, a pattern, a 'not': no schema says what else passes it
+            if all(test.holds("other") for test in of_event):
+                return None
+        elif any(passes("other", action) for action in named - self.event_schemas.keys()):
             return None
         left = [k for action, k in self.event_schemas.items() if passes(k.event, action)]
         if not left or any(known.event in ACTIONS for known in left):
@@ -316,6 +321,7 @@ def _bundled_steps(whole: dict[str, Any], parts: Documents) -> dict[str, Any]:
     return known
 
 
+@lru_cache(maxsize=1024)
 def duration_s(text: str) -> float:
     """Seconds of a duration such as ``500ms`` or ``20s``, already checked by its schema."""
     digits = text.rstrip("dhms")

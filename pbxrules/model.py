@@ -324,10 +324,15 @@ class Program:
     nodes: Mapping[str, Node]
     """By path; the first is ``actions/0``."""
     vars: Mapping[str, Any]
-    source: Mapping[str, Any]
-    """The rule's own JSON: what ``programs.program`` makes this value from again."""
+    text: str
+    """The rule's own JSON: what ``programs.program`` makes this value from again.
+
+    As text, for it is only ever written: as maps it would be a quarter of all that a rule takes.
+    """
     digest: str
-    """Of *source*: the name under which a run finds its program again."""
+    """Of *text*: the name under which a run finds its program again."""
+    expires_s: float | None
+    """How long after it was due a step is too late that says nothing else; None: never."""
     zone: tzinfo = UTC
     """That of ``now`` in its templates."""
     mode: str = "parallel"

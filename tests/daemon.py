@@ -279,7 +279,7 @@ class MemoryStore:
         found = []
         for run in (self.runs[run_id] for run_id in run_ids):
             accepted = self.accepted[run.event_id]
-            source = dict(accepted.programs)[run.program]
+            source = json.loads(dict(accepted.programs)[run.program])
             found.append(
                 LoadedRun(run=run, event=accepted.event, call=accepted.call, source=source)
             )

@@ -54,7 +54,7 @@ def _read_back(whole: Whole) -> LoadedRun:
 
     row = rows.run_row(whole.run, number)
     run = rows.run(row, whole.run.event_id, dict(enumerate(boots)))
-    source: Mapping[str, object] = json.loads(json.dumps(whole.program.source))
+    source: Mapping[str, object] = json.loads(whole.program.text)
     return LoadedRun(run=run, event=whole.event, call=run.call, source=source)
 
 

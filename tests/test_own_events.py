@@ -115,3 +115,46 @@ def test_a_rule_that_misspells_its_members_is_told_where(tmp_path: Path) -> None
         "fax.yaml:4:28: unknown-member: 'payload' has no 'pagse' (did you mean 'pages'?)",
         "fax.yaml:8:34: unknown-member: 'payload' has no 'sendr' (did you mean 'sender'?)",
     ]
+
+
+@pytest.mark.parametrize(
+    "trigger",
+    [
+        "{action: {prefix: FAX}}",
+        "{action: {glob: FAX*}}",
+        "{action: {not: RING}}",
+        "{action: {in: [fax], ignore_case: true}}",
+        "{action: [FAX, FAX2]}",
+        "{event: other}",
+        "{event: [fax, other]}",
+        "{payload.pages: 3}",
+    ],
+)
+def test_a_rule_for_reports_that_no_schema_describes_may_ask_for_any_member(
+    tmp_path: Path, trigger: str
+) -> None:
+    told = settings(tmp_path)
+    text = RULES.replace("{event: fax, payload.pages: [3, 4]}", trigger)
+    (tmp_path / "rules" / "fax.yaml").write_text(text.replace("sender.name", "station"), "utf-8")
+    assert app.load_snapshot(told).ruleset.rules
+
+
+@pytest.mark.parametrize(
+    "trigger",
+    [
+        "{event: fax}",
+        "{action: FAX}",
+        "{event: fax, action: {prefix: F}}",
+        "{event: {prefix: fa}}",
+        "{action: {in: [FAX]}}",
+    ],
+)
+def test_a_rule_for_its_reports_alone_may_ask_for_its_members_only(
+    tmp_path: Path, trigger: str
+) -> None:
+    told = settings(tmp_path)
+    text = RULES.replace("{event: fax, payload.pages: [3, 4]}", trigger)
+    (tmp_path / "rules" / "fax.yaml").write_text(text.replace("sender.name", "station"), "utf-8")
+    with pytest.raises(ProblemsError) as caught:
+        app.load_snapshot(told)
+    assert {problem.code for problem in caught.value.problems} == {"unknown-member"}

@@ -62,7 +62,7 @@ class StoredDaemon(DrawnDaemon):
         if self._event is None:
             return stores.advanced(*changes.runs, kept=changes.kept, forgotten=changes.forgotten)
         (event, call), self._event = self._event, None
-        programs = tuple((whole.program.digest, whole.program.source) for whole in moves.runs)
+        programs = tuple((whole.program.digest, whole.program.text) for whole in moves.runs)
         accepted = stores.accepted(
             self.events, event=event, call=call, body=b"{}", received=self.now, changes=changes,
             programs=programs, verdicts=(),
@@ -183,7 +183,7 @@ def test_whether_finally_is_owed_after_a_crash(changes: dict[str, Any], begun: b
     with store() as kept:
         source = {**stores.SOURCE, "mode": "restart"}
         run = stores.run(1, **changes)
-        kept.write(stores.accepted(1, run, programs=(("digest", source),)))
+        kept.write(stores.accepted(1, run, programs=(("digest", json.dumps(source)),)))
         memory, _ = recall(kept.store, made_of)
     (whole,) = memory.runs.values()
     assert whole.run == run.changed(begun=begun)
