@@ -143,7 +143,7 @@ class Pair:
             if idle and self.daemon.left_s(run_id) <= 0:
                 name, says = self._name(run_id)
                 run, owed = self._owed(name, says)
-                assert reference.passed(owed.again, self.model.now) >= 0
+                assert reference.passed(owed.opens, self.model.now) >= 0
                 self.daemon.begin(run_id)
                 self.model.begin(run, owed)
 
@@ -254,7 +254,7 @@ class Pair:
     def _model_owes(self, run: reference.Run, owed: Owed) -> Any:
         return (
             owed.verb, self.model.says(run, owed), owed.due,
-            max(0.0, reference.passed(self.model.now, owed.again)),
+            max(0.0, reference.passed(self.model.now, owed.opens)),
             owed.expires_s, owed.attempts, owed.under_way,
         )  # fmt: skip
 

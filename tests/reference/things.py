@@ -74,6 +74,8 @@ class Owed:
     """How often it is tried at most."""
     beside: bool
     """It stands in a ``parallel``."""
+    wakes: At | None = None
+    """When it is tried, since the last start."""
     attempts: int = 0
     under_way: bool = False
     state: str = ""
@@ -81,6 +83,11 @@ class Owed:
     result: Any = None
     place: int = 0
     """Among the steps that were settled."""
+
+    @property
+    def opens(self) -> At:
+        """When it is tried next."""
+        return self.wakes or self.again
 
     @property
     def verb(self) -> str:

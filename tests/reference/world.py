@@ -72,7 +72,7 @@ class Reference(Running):
             if owed.expires_s is not None and spent + wait_s >= owed.expires_s:
                 self.settle(run, owed, "expired", result)
             else:
-                owed.again = later(self.now, wait_s)
+                owed.again, owed.wakes = later(self.now, wait_s), None
 
     def expire(self, run: Run, owed: Owed) -> None:
         with self.moment():
@@ -93,7 +93,7 @@ class Reference(Running):
                 elif isinstance(rest, Owed) and not rest.state:
                     run.begun = True
                     rest.under_way = False
-                    rest.again = later(self.now, self.left_s(rest.due, rest.again))
+                    rest.wakes = later(self.now, self.left_s(rest.due, rest.again))
 
     def settles_s(self, run: Run, rest: Wait) -> float:
         """For how long reports sent again may come first; a ``for`` is not to be late by that."""
@@ -216,5 +216,5 @@ class Reference(Running):
             says = self.says(run, rest)
             if rest.expires_s is not None:
                 yield rest.expires_s - passed(rest.due, self.now), says, "expires"
-            if passed(self.now, rest.again) > 0:
-                yield passed(self.now, rest.again), says, "again"
+            if passed(self.now, rest.opens) > 0:
+                yield passed(self.now, rest.opens), says, "again"
