@@ -46,9 +46,6 @@ SWEEP_S = 1.0
 """How often what waits is looked through for what has expired."""
 CUT_OFF_S = 2.0
 """What is cut off at the end gets this to let go."""
-SETTLING_S = 5.0
-"""For so long after a start no ``for`` and no ``wait_for`` ends by time: what the PBX sends
-again meanwhile may end it otherwise."""
 
 
 @dataclass(slots=True, eq=False)
@@ -141,12 +138,12 @@ class Dispatcher:
             self.waiting[run.rule] += 1
             whole = self._memory.runs.get(run.id)
             if whole is not None:
-                not_before = now.uptime_s + SETTLING_S if run.verb in ("for", "wait_for") else 0.0
-                self._rest(held, whole, not_before=not_before)
+                settling_s = runs.settling_s(run.verb, run.next_try, run.expires_s, now)
+                self._rest(held, whole, not_before=now.uptime_s + settling_s)
             elif run.verb in TIMED:
                 self._read_again([held])
             else:
-                self._place(held, _uptime(run.next_try, now), now)
+                self._place(held, _next_try(run, now), now)
         self.reloaded()  # the rules may have been changed while nobody ran
         self._sweep()
         for verb in self._lines:
@@ -199,7 +196,7 @@ class Dispatcher:
         held.rest, held.minded = rest_of(run), touchable(whole)
         held.verb, held.due = run.verb, _uptime(run.due, now)
         held.late = _late(held.due, run.expires_s)
-        next_try = _uptime(run.next_try, now)
+        next_try = _next_try(run, now)
         if run.verb not in TIMED:
             self._keep(held, whole)
             self._place(held, next_try, now)
@@ -211,7 +208,7 @@ class Dispatcher:
         """Take a run out of whatever it waits in; a try under way is killed."""
         held.turn += 1
         if held.alarm is not None:
-            held.alarm.off = True
+            self._alarms.take_back(held.alarm)
             held.alarm = None
         if held.whole is not None:
             held.whole = None
@@ -251,8 +248,10 @@ class Dispatcher:
     def _ring(self, held: _Held) -> None:
         """The time has come that a run waited for."""
         held.alarm = None
-        if held.verb in TIMED:
+        if held.verb in TIMED and held.minded:
             self._wake(held)
+        elif held.verb in TIMED:
+            self._read_again([held])  # which could not be done at the start
         else:
             self._line_up(held)
             self.pump(held.verb)
@@ -381,6 +380,10 @@ class Dispatcher:
             why = str(exc) if isinstance(exc, ValueError) else f"a defect: {exc!r}"
             self._end_unknown(held, loaded, why)
             return
+        if whole.run.verb in TIMED:
+            self._memory.remember(whole)
+            self._rest(held, whole)
+            return
         held.rest = rest_of(whole.run)
         held.whole = whole
         self._hot += 1
@@ -431,7 +434,8 @@ class Dispatcher:
 
     def _end_unknown(self, held: _Held, loaded: LoadedRun, why: str) -> None:
         """Give up a run that this release no longer understands, with the reason."""
-        logger.error("run given up", extra={"fields": {"run": held.id, "why": why}})
+        fields = {"event": loaded.run.event_id, "rule": held.rule, "why": why}
+        logger.error("run given up; what it owed is to be done by hand", extra={"fields": fields})
         run = runs.abandon(loaded.run, why, self._now())
         self._store.put(Advanced(changes=Changes(runs=(run,))), lambda _: self._forget(held))
         self._leave_lane(held)
@@ -572,6 +576,13 @@ def _uptime(moment: Moment, now: Moment) -> float:
     if moment.boot == now.boot:
         return moment.uptime_s
     return now.uptime_s - (now.wall_s - moment.wall_s)
+
+
+def _next_try(run: Run | OpenRun, now: Moment) -> float:
+    """The uptime at which a run is to be tried, or woken."""
+    if run.next_try.boot == now.boot:
+        return run.next_try.uptime_s
+    return now.uptime_s + runs.left_s(run.due, run.next_try, now)
 
 
 def _is_late(held: _Held, turn: int, now: Moment) -> bool:

@@ -182,6 +182,7 @@ class Intake:
             logger.error("report not written", extra={"fields": {"why": str(fate)}})
         waiting = self._waiting.pop(accepted.id)
         if fate is None:
+            self._memory.written(moves)
             self._resends.settle(waiting.seen)
             # The lamp first: the PBX does not mind to wait, and nor does the log.
             for whole in moves.runs:

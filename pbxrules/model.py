@@ -48,6 +48,15 @@ class Moment:
             return self.uptime_s >= due.uptime_s
         return self.wall_s >= due.wall_s
 
+    def within(self, seconds: float, earlier: "Moment") -> bool:
+        """Whether *earlier* was less than *seconds* ago.
+
+        Not if a wall clock that was set back, over a boot, has it yet to come.
+        """
+        if self.boot == earlier.boot:
+            return self.uptime_s - earlier.uptime_s < seconds
+        return 0.0 <= self.wall_s - earlier.wall_s < seconds
+
     def after(self, seconds: float) -> "Moment":
         """The moment *seconds* later, in the same boot."""
         return Moment(

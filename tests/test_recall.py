@@ -16,15 +16,11 @@ from pbxrules.model import Decision, Event, Moment, Program
 from pbxrules.recall import recall
 from pbxrules.store import Accepted, Change, LoadedRun
 from tests import stores
+from tests.disk import program_of as made_of
 from tests.drawn import DrawnDaemon, Happening, RuleSets, read, seen_of
 from tests.rulefiles import event
 from tests.stores import NOW
-from tests.streams import HAPPENINGS, rule_sets
-from tests.virtual import program_of
-
-
-def made_of(loaded: LoadedRun) -> Program:
-    return program_of(json.dumps(loaded.source))
+from tests.streams import STREAMS, rule_sets
 
 
 def recalled(kept: stores.Kept) -> Memory:
@@ -35,14 +31,14 @@ def recalled(kept: stores.Kept) -> Memory:
 
 
 def on_disk(seen: dict[str, Any]) -> dict[str, Any]:
-    """*seen*, without what is not written: how often an action was begun, and that it was."""
+    """*seen*, without what is not written: tries that were begun, and what the broker holds."""
     told = {
         run_id: (runs.resumed(whole).run.changed(attempt=0), dict(whole.event.fields))
         for run_id, whole in seen["runs"].items()
     }
     kept = {key: (json.dumps(one.value), one.until) for key, one in seen["kept"].items()}
     held = {subject: {*rules} for subject, rules in seen["held"].items()}
-    return {**seen, "runs": told, "kept": kept, "held": held}
+    return {**seen, "runs": told, "kept": kept, "held": held, "bound": {}}
 
 
 class StoredDaemon(DrawnDaemon):
@@ -105,7 +101,7 @@ AWAY: Happening = ("targets", False)
 @example(one_rule(actions=[FAN]), [AWAY, RING])
 @example(one_rule(actions=[FAN], mode="restart"), [AWAY, RING, RING])
 @example(one_rule(actions=[{"log": "a"}], mode="queued", per="call"), [AWAY, RING, RING])
-@given(rule_sets(), HAPPENINGS)
+@given(rule_sets(), STREAMS)
 def test_promise_2_a_process_that_dies_at_any_point_is_followed_by_one_that_remembers_the_same(
     rules: RuleSets, happenings: list[Happening]
 ) -> None:
