@@ -19,7 +19,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from pbxrules import __version__, config, shipped
-from pbxrules.cli import KINDS, main
+from pbxrules.cli import main
+from pbxrules.commands.send import KINDS
 from pbxrules.control import ControlServer
 from pbxrules.pbx.body import parse
 from pbxrules.pbx.compose import encode

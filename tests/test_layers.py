@@ -12,7 +12,7 @@ PACKAGE = Path(pbxrules.__file__).parent
 LINE = "-- the line --"
 
 LAYERS = [
-    ["codes", "errors", "records"],
+    ["codes", "errors", "printable", "records"],
     ["hints", "listing", "model", "members", "yamlfaults", "yamlplaces"],
     ["mismatches"],
     ["yamlsource", "template", "resends", "calls"],
@@ -30,11 +30,12 @@ LAYERS = [
     [LINE],
     ["alarms", "clock", "shipped", "store", "actions", "systemd", "control", "zones"],
     ["config", "loading", "logs", "sending", "recall", "tellings"],
-    ["callbook", "dispatcher", "showing"],
+    ["callbook", "console", "dispatcher", "showing"],
     ["intake"],
     ["web"],
     ["app"],
     ["demo"],
+    ["commands"],
     ["cli"],
 ]
 """From the lowest; the parts of one layer know nothing of each other."""
