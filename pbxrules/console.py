@@ -13,6 +13,7 @@ from pbxrules.model import Step
 
 if TYPE_CHECKING:
     from pbxrules.config import Config
+    from pbxrules.language import Language
     from pbxrules.loading import Snapshot
     from pbxrules.model import Deed
 
@@ -55,6 +56,22 @@ def settings_of(
     except ProblemsError as exc:
         print_problems(exc.problems, form)
         sys.exit(UNUSABLE)
+
+
+def language_of(settings: "Config") -> "Language":
+    """What rules may say, by the configuration.
+
+    Raises:
+        ProblemsError: A schema of its own can't be read, or is none.
+    """
+    from pbxrules import loading
+
+    return loading.language(
+        schemas=settings.schemas,
+        variables=settings.variables,
+        secrets=settings.secrets,
+        timezone=settings.timezone,
+    )
 
 
 def reread(

@@ -7,7 +7,7 @@ PLACE = 60
 
 
 @click.command(epilog="Example: pbxrules schema event ring > ring.schema.json")
-@click.argument("what", type=click.Choice(["rules", "config", "event"]))
+@click.argument("what", type=click.Choice(["rules", "tests", "config", "event"]))
 @click.argument("name", required=False)
 def schema(what: str, name: str | None) -> None:
     """Print a JSON Schema, for an editor or to write one of your own."""
