@@ -37,6 +37,8 @@ class Book:
             for line in _failure(failure):
                 self._print(line)
         if result.failures:
+            for note in result.notes:
+                self._print([(BEFORE, ""), (f"note: {note}", "dim")])
             for line in _timeline(result):
                 self._print(line)
 
@@ -70,9 +72,9 @@ def _failure(failure: Failure) -> Iterator[Pieces]:
     place = "" if failure.expected is None else f"{failure.expected.where}: "
     yield [(BEFORE, ""), (place, "dim"), (failure.says, "red")]
     for came in failure.came:
-        yield [(BEFORE, ""), ("  came ", "bold"), (came, "")]
+        yield [(BEFORE, ""), ("  came: ", "bold"), (came, "")]
     for why in failure.because:
-        yield [(BEFORE, ""), ("  because ", "bold"), (why, "yellow")]
+        yield [(BEFORE, ""), ("  because: ", "bold"), (why, "yellow")]
 
 
 def _timeline(result: Result) -> Iterator[Pieces]:

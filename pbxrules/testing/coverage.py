@@ -172,7 +172,7 @@ def _ways(path: str, node: Node) -> Iterator[tuple[str, str, str]]:
         case If():
             yield path, "holds", "its 'if' never held"
             yield path, "fails", "its 'if' always held"
-        case Choose(branches=branches):
+        case Choose(branches=branches) if branches:  # a script is one without
             for place in range(len(branches)):
                 yield f"{path}/{place}", "holds", f"branch {place + 1} of its 'choose' never held"
             last = f"{path}/{len(branches) - 1}"

@@ -61,6 +61,7 @@ def _case(result: Result) -> dict[str, Any]:
         **_place(case.where),
         "passed": result.passed,
         "failures": [_failure(failure) for failure in result.failures],
+        "notes": list(result.notes),
         "timeline": [
             {"at_s": round(one.at_s, 3), "kind": one.kind, "rule": one.rule, "text": one.text}
             for one in lines(result.happened)

@@ -6,14 +6,18 @@ from dataclasses import dataclass
 from pbxrules.hints import example
 from pbxrules.language import duration_text
 from pbxrules.rules import RuleSet
-from pbxrules.testing.cases import EXACT_S, Case, Expected
+from pbxrules.testing.cases import EXACT_S, Case, Expected, Report
 from pbxrules.testing.comparing import differences, of_arguments
 from pbxrules.testing.daemon import MOST
 from pbxrules.testing.reasons import why_not
 from pbxrules.testing.trial import Deed, Trial
 
+NOT_OF_CALLS = ("extension_status", "other")
 FEW = 3
 """So many of what came instead are told."""
+
+
+NO_CALL = "an event without call_id belongs to no call: none ends what another one began"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +43,14 @@ def judge(case: Case, trial: Trial, ruleset: RuleSet) -> list[Failure]:
         *(found for one in case.expected for found in _missing(one, trial, ruleset)),
         *(found for one in case.unexpected for found in _unwanted(one, trial)),
     ]
+
+
+def notes(case: Case, ruleset: RuleSet) -> Iterator[str]:
+    """What is worth a look where *case* failed, though nothing is wrong with it."""
+    calls = [one.event for one in case.happens if isinstance(one, Report)]
+    lone = [e for e in calls if e.kind not in NOT_OF_CALLS and "call_id" not in e.fields]
+    if ruleset.about_calls and lone and len(calls) > 1:
+        yield NO_CALL
 
 
 def _missing(wanted: Expected, trial: Trial, ruleset: RuleSet) -> Iterator[Failure]:
@@ -69,7 +81,7 @@ def _unwanted(unwanted: Expected, trial: Trial) -> Iterator[Failure]:
     says = f"did not expect {unwanted.says}"
     if unwanted.is_state:
         if not _state_differs(unwanted, trial):
-            yield Failure(expected=unwanted, says=says, came=("it was so",))
+            yield Failure(expected=unwanted, says=says, came=("just that",))
         return
     found = [deed for deed in trial.deeds if not _misfit(deed, unwanted)]
     if found:
@@ -104,7 +116,12 @@ def _time_differs(deed: Deed, wanted: Expected) -> str:
     exactly = wanted.at_s is not None and abs(at_s - wanted.at_s) > EXACT_S
     early = wanted.after_s is not None and at_s < wanted.after_s
     late = wanted.before_s is not None and at_s >= wanted.before_s
-    return f"it came at {duration_text(at_s)}" if exactly or early or late else ""
+    if exactly and wanted.at_s is not None:
+        return f"not at {duration_text(wanted.at_s)}"
+    if early or late:
+        bound = wanted.after_s if early else wanted.before_s
+        return f"not {'after' if early else 'before'} {duration_text(bound or 0.0)}"
+    return ""
 
 
 def _nearest(wanted: Expected, deeds: Sequence[Deed]) -> Iterator[str]:
@@ -121,7 +138,7 @@ def _nearest(wanted: Expected, deeds: Sequence[Deed]) -> Iterator[str]:
         alike.setdefault(told, len(wrong))
     found = sorted(alike, key=lambda told: alike[told])
     if not found and wanted.verb:
-        found = [f"no {wanted.verb} action was begun"]
+        found = [f"no {wanted.verb} action"]
     return iter(found[:FEW])
 
 

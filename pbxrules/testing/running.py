@@ -8,7 +8,7 @@ from pbxrules.language import Language
 from pbxrules.testing.cases import Case
 from pbxrules.testing.coverage import Coverage
 from pbxrules.testing.filling import placeholders
-from pbxrules.testing.judging import Failure, judge
+from pbxrules.testing.judging import Failure, judge, notes
 from pbxrules.testing.trial import Moved, run
 
 
@@ -51,6 +51,8 @@ class Result:
     file: str
     case: Case
     failures: tuple[Failure, ...]
+    notes: tuple[str, ...]
+    """What is worth a look, where something failed."""
     happened: tuple[Moved, ...]
     """Empty where nothing failed: nobody looks at it."""
 
@@ -74,5 +76,10 @@ def results(folder: Folder) -> Iterator[Result]:
                 coverage=coverage,
             )
             failures = tuple(judge(case, trial, coverage.ruleset))
-            happened = tuple(trial.happened) if failures else ()
-            yield Result(file=file.name, case=case, failures=failures, happened=happened)
+            yield Result(
+                file=file.name,
+                case=case,
+                failures=failures,
+                notes=tuple(notes(case, coverage.ruleset)) if failures else (),
+                happened=tuple(trial.happened) if failures else (),
+            )

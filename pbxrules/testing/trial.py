@@ -6,7 +6,7 @@ from typing import Any
 
 from pbxrules.language import Verb
 from pbxrules.memory import TIMED, Draft, Moves, Whole
-from pbxrules.model import Decision, Delivery, Event, GiveUp, Moment, Outcome, Run
+from pbxrules.model import Decision, Delivery, Done, Event, GiveUp, Moment, Outcome, Run
 from pbxrules.rules import RuleSet
 from pbxrules.testing.answering import Answers
 from pbxrules.testing.cases import Broker, Case
@@ -130,6 +130,8 @@ class _Witness:
         self._coverage = coverage
         self._started: set[int] = set()
         self._begun: set[str] = set()
+        self._said = ""
+        """Why the last try failed."""
 
     def _note(self, kind: str, rule: str, what: str, told: Any = None) -> None:
         at_s = self.daemon.at_s
@@ -156,6 +158,7 @@ class _Witness:
             self._trial.deeds.append(deed)
         outcome = self._answers.to(run.rule, delivery)
         self._note("action", run.rule, delivery.verb, (delivery.args, outcome))
+        self._said = "" if isinstance(outcome, Done) else outcome.reason
         return outcome
 
     def moved(self, before: Whole | None, after: Whole) -> None:
@@ -182,7 +185,8 @@ class _Witness:
         for tried in run.tried:
             if id(tried) in known or (tried.state == "dropped" and run.ended and not run.outcome):
                 continue
-            if tried.state != "done" or tried.verb == "stop":
+            told = tried.state == "failed" and tried.reason == self._said
+            if (tried.state != "done" and not told) or tried.verb == "stop":
                 self._note("run", run.rule, tried.verb, (tried.state, tried.reason))
 
     def _note_end(self, run: Run) -> None:
