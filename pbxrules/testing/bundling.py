@@ -128,11 +128,34 @@ def _answer(verb: str, part: Mapping[str, Any], base: Mapping[str, Any]) -> dict
     }
     first = {"rule": whole["properties"].pop("rule"), "when": when}
     results = {
-        name: {"description": f"{told[0].upper()}{told[1:]}.", "examples": [RESULTS[name]]}
+        name: {
+            "description": f"{told[0].upper()}{told[1:]}.",
+            **_kind(RESULTS[name]),
+            "examples": [RESULTS[name]],
+        }
         for name, told in part.get("x-result", {}).items()
     }
     whole["properties"] = {**first, **whole["properties"], **results}
+    if "status" in results:
+        whole["x-other-words"]["code"] = "status"
+    words = whole["x-other-words"].items()
+    whole["x-other-words"] = {w: to for w, to in words if " " in to or to in whole["properties"]}
     return whole
+
+
+def _kind(sample: Any) -> dict[str, Any]:
+    """What a member of a result has to be; a template may stand in its place."""
+    match sample:
+        case bool():
+            kinds, pattern, wanted = ["boolean", "string"], r"\{\{", "true or false"
+        case int():
+            kinds, wanted = ["integer", "string", "null"], "a whole number"
+            pattern = r"^([0-9]{1,9}|.*\{\{.*)$"
+        case str():
+            return {"type": "string"}
+        case _:
+            return {}
+    return {"type": kinds, "pattern": pattern, "x-wanted": wanted}
 
 
 RESULTS: Mapping[str, Any] = {

@@ -18,11 +18,12 @@ JITTER = 1.0
 """The whole of a delay between two tries, so that each test is as the last time."""
 NEEDS_BROKER = "mqtt"
 MOST = 100_000
-"""Tries and ends of waits in one case: beyond it, it would go on for ever."""
+MOST_AT_ONCE = 10_000
+"""Tries and ends of waits in one case, and at one moment: beyond it, it would go on for ever."""
 
 
 class EndlessError(Exception):
-    """The rules would go on for ever."""
+    """The rules would go on for ever; ``str()`` says after how much they were stopped."""
 
 
 class Witness(Protocol):
@@ -59,6 +60,7 @@ class Daemon:
         self._witness = witness
         self._events = 0
         self._steps = 0
+        self._at_once = 0
         self._open: dict[int, Whole] = {}
         """The runs that have not ended."""
         self._owing: dict[int, None] = {}
@@ -111,6 +113,7 @@ class Daemon:
 
     def _pass_to(self, uptime_s: float) -> None:
         if uptime_s > self.now.uptime_s:
+            self._at_once = 0
             self.now = self._began.after(uptime_s - self._began.uptime_s)
 
     def _next_due(self) -> float | None:
@@ -149,8 +152,11 @@ class Daemon:
 
     def _count(self) -> None:
         self._steps += 1
+        self._at_once += 1
         if self._steps > MOST:
-            raise EndlessError
+            raise EndlessError(f"{MOST:,} tries and waits")
+        if self._at_once > MOST_AT_ONCE:
+            raise EndlessError(f"{MOST_AT_ONCE:,} tries and waits at one moment")
 
     # --- tries -------------------------------------------------------------------------------
 

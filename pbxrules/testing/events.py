@@ -22,7 +22,7 @@ NUMBERS = frozenset({"duration", "talk_duration"})
 
 
 def happenings(
-    events: Sequence[Mapping[str, Any]],
+    events: Sequence[Any],
     path: Path,
     language: Language,
     began_s: float,
@@ -31,6 +31,8 @@ def happenings(
     """What happens, in order; what is wrong with it goes to *found*."""
     at_s = 0.0
     for place, told in enumerate(events):
+        if not isinstance(told, Mapping):
+            continue  # something is wrong with it, and was told
         at = (*path, place)
         when = seconds(told.get("at"), (*at, "at"), found)
         if when is not None and when < at_s:

@@ -20,7 +20,7 @@ MOST_TIMES = 100_000
 
 
 def expectations(
-    told: Sequence[Mapping[str, Any]],
+    told: Sequence[Any],
     path: Path,
     around: Around,
     places: Sequence[Location],
@@ -28,6 +28,8 @@ def expectations(
 ) -> Iterator[Expected]:
     """What is expected; what is wrong with it goes to *found*."""
     for place, (entry, where) in enumerate(zip(told, places, strict=True)):
+        if not isinstance(entry, Mapping):
+            continue  # something is wrong with it, and was told
         at = (*path, place)
         wrong = list(_faults(entry, at, around))
         found += wrong
@@ -164,5 +166,13 @@ def _answer(entry: Mapping[str, Any], path: Path, around: Around, found: list[Fa
         times=_times(entry.get("times"), (*path, "times"), found),
         fails=entry.get("fails", ""),
         fails_for_good=entry.get("fails_for_good", ""),
-        result={key: value for key, value in entry.items() if key not in SAID},
+        result={key: _result(key, value) for key, value in entry.items() if key not in SAID},
     )
+
+
+NUMBERS = frozenset({"exit_code", "status"})
+
+
+def _result(key: str, value: Any) -> Any:
+    """A member of a result; a number that came out of ``cases`` is its digits."""
+    return int(value) if key in NUMBERS and isinstance(value, str) and value.isdigit() else value

@@ -74,7 +74,31 @@ class _Test:
         self.path = path
         self.file = file
         self.around = around
-        self.test = self._as_written(test)
+        self.test = self._good(self._as_written(test))
+        self._told: set[Fault] = set()
+        """What is wrong with several combinations is told of the first."""
+
+    def _good(self, test: dict[str, Any]) -> dict[str, Any]:
+        """The test without the parts with which something is wrong already."""
+        if self.file.usable(self.path):
+            return test
+        known = self.around.schema.document["$defs"]["a_test"]["properties"]
+        good = {}
+        for key in known:
+            path = (*self.path, key)
+            if key in test and self.file.usable(path):
+                good[key] = test[key]
+            elif key in test and path not in self.file.wrong:
+                good[key] = self._good_parts(test[key], path)
+        return {"name": "", "events": [], **good}
+
+    def _good_parts(self, value: Any, path: Path) -> Any:
+        if isinstance(value, list):
+            usable = (self.file.usable((*path, place)) for place in range(len(value)))
+            return [item if good else None for item, good in zip(value, usable, strict=True)]
+        if isinstance(value, Mapping):
+            return {k: inner for k, inner in value.items() if self.file.usable((*path, k))}
+        return None
 
     def _as_written(self, test: Mapping[str, Any]) -> dict[str, Any]:
         """The test, with the numbers of its events and cases as their digits."""
@@ -113,18 +137,19 @@ class _Test:
 
     def cases(self) -> Iterator[Case]:
         """Its cases; what is wrong with it is told."""
-        if not self.file.usable(self.path):
-            return
-        faults = list(self._faults_of_whole())
+        whole = self.file.usable(self.path)
+        if not whole and not self.file.usable((*self.path, "cases")):
+            return  # nobody knows what its templates may name
+        faults = list(self._faults_of_whole()) if whole else []
         secrets = self.around.language.secrets
         tree = filling.compiled(self.test, self.path, secrets, faults)
         if tree is not None and not faults:
             places = self._places()
             for given in filling.combinations(self.test):
                 case = self._case(tree, given, places, faults)
-                if case is not None:
+                if case is not None and whole:
                     yield case
-        self.file.tell(dict.fromkeys(faults))
+        self.file.tell(faults)
 
     def _faults_of_whole(self) -> Iterator[Fault]:
         if not {"expect", "expect_no"} & self.test.keys():
@@ -157,15 +182,15 @@ class _Test:
         try:
             test = filling.filled(self.test, tree, given, self.around.language.secrets)
         except RenderError as exc:
-            message = f"a template can't be filled in: {exc}"
-            faults.append(Fault(self.path, "wrong-value", message + _with(given)))
-            return None
-        if not tree.is_literal:
+            found.append(Fault(self.path, "wrong-value", f"a template can't be filled in: {exc}"))
+            test = None
+        if test is not None and not tree.is_literal and self.file.usable(self.path):
             found += self._misfits(test)
-        case = self._made(test, given, places, found) if not found else None
-        if given:
-            found = [replace(f, message=f.message + _with(given)) for f in found]
-        faults += found
+        case = None if test is None or found else self._made(test, given, places, found)
+        for fault in found:
+            if fault not in self._told:
+                self._told.add(fault)
+                faults.append(replace(fault, message=fault.message + _with(given)))
         return None if found else case
 
     def _misfits(self, test: Mapping[str, Any]) -> Iterator[Fault]:

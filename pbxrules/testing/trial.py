@@ -65,8 +65,8 @@ class Trial:
     happened: list[Moved] = field(default_factory=list)
     missed: list[tuple[float, str, str]] = field(default_factory=list)
     """When a run that waited to begin ended without, of which rule, and why."""
-    endless: bool = False
-    """It was stopped, for it would go on for ever."""
+    endless: str = ""
+    """After how much it was stopped, for it would go on for ever; ``""``: it was not."""
 
 
 def run(
@@ -103,8 +103,8 @@ def run(
             else:
                 daemon.report(happening.event)
         daemon.finish(LONGEST_S)
-    except EndlessError:
-        trial.endless = True
+    except EndlessError as exc:
+        trial.endless = str(exc)
     return trial
 
 
