@@ -404,10 +404,10 @@ with texts: `{{ 1 if caller == '101' else 0 }}`. What is one single `{{ … }}` 
 """
 
 MOMENTS = """\
-All times count from the start. What is due at a moment goes before an event of that moment.
-Tries take no time, and the delay between two is the whole of what `retry` says. After the last
-event the clock runs until nothing waits, at most 24 hours; an event later on lets it run
-longer.
+Every event counts, also one that the daemon would take for a report that is sent again. All
+times count from the start. What is due at a moment goes before an event of that moment. Tries
+take no time, and the delay between two is the whole of what `retry` says. After the last event
+the clock runs until nothing waits, at most 24 hours; an event later on lets it run longer.
 """
 
 COMPARED = """\

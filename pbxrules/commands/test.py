@@ -99,7 +99,7 @@ def _watch(wish: _Wish, settings: "Config") -> None:
     """Run, and again with each change, until Ctrl-C."""
     from pbxrules import watching
 
-    folders = list(_files(wish.paths))
+    folders = [path.parent if path.suffix else path for path in wish.paths]
     try:
         while True:
             before = watching.seen(folders)
