@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 Woken = TypeVar("Woken")
+FEW = 64
+"""Alarms that were taken back of which so many may always be kept."""
 
 
 class Alarm(Generic[Woken]):
@@ -17,7 +19,7 @@ class Alarm(Generic[Woken]):
     def __init__(self, whom: Woken) -> None:
         self.whom = whom
         self.off = False
-        """True: nobody is to be woken any more."""
+        """True: it rang, or was taken back."""
 
 
 class Alarms(Generic[Woken]):
@@ -28,6 +30,8 @@ class Alarms(Generic[Woken]):
         self._uptime = uptime
         self._wake = wake
         self._heap: list[tuple[float, int, Alarm[Woken]]] = []
+        self._off = 0
+        """How many of them were taken back."""
         self._order = itertools.count()
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
@@ -40,11 +44,26 @@ class Alarms(Generic[Woken]):
             self._wait()
         return alarm
 
+    def take_back(self, alarm: Alarm[Woken]) -> None:
+        """Wake nobody by *alarm*, which may have rung."""
+        if alarm.off:
+            return
+        alarm.off = True
+        self._off += 1
+        # It stays till its time, or till most are such: an hour of calls that are answered in
+        # time would else be kept for that hour.
+        if self._off > max(FEW, len(self._heap) // 2):
+            self._heap[:] = [entry for entry in self._heap if not entry[2].off]
+            heapq.heapify(self._heap)
+            self._off = 0
+
     def ring_due(self, now: float) -> None:
         """Wake all whose time has come by *now*: what is due goes before a report."""
         while self._heap and (self._heap[0][0] <= now or self._heap[0][2].off):
             alarm = heapq.heappop(self._heap)[2]
-            if not alarm.off:
+            if alarm.off:
+                self._off -= 1
+            else:
                 alarm.off = True
                 self._wake(alarm.whom)
 

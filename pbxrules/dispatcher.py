@@ -46,9 +46,6 @@ SWEEP_S = 1.0
 """How often what waits is looked through for what has expired."""
 CUT_OFF_S = 2.0
 """What is cut off at the end gets this to let go."""
-SETTLING_S = 5.0
-"""For so long after a start no ``for`` and no ``wait_for`` ends by time: what the PBX sends
-again meanwhile may end it otherwise."""
 
 
 @dataclass(slots=True, eq=False)
@@ -135,28 +132,22 @@ class Dispatcher:
         """Take up what was owed when the last process ended, and begin."""
         now = self._now()
         for run in owed:
-            due = self._uptime(run.due)
+            due = _uptime(run.due, now)
             held = _Held(run.id, run.rule, run.lane, run.verb, due, _late(due, run.expires_s))
             self._held[run.id] = held
             self.waiting[run.rule] += 1
             whole = self._memory.runs.get(run.id)
             if whole is not None:
-                not_before = now.uptime_s + SETTLING_S if run.verb in ("for", "wait_for") else 0.0
-                self._rest(held, whole, not_before=not_before)
+                settling_s = runs.settling_s(run.verb, run.next_try, run.expires_s, now)
+                self._rest(held, whole, not_before=now.uptime_s + settling_s)
             elif run.verb in TIMED:
                 self._read_again([held])
             else:
-                self._place(held, self._uptime(run.next_try))
+                self._place(held, _next_try(run, now), now)
         self.reloaded()  # the rules may have been changed while nobody ran
         self._sweep()
         for verb in self._lines:
             self.pump(verb)
-
-    def _uptime(self, moment: Moment) -> float:
-        now = self._now()
-        if moment.boot == now.boot:
-            return moment.uptime_s
-        return now.uptime_s - (now.wall_s - moment.wall_s)
 
     # --- what was written ----------------------------------------------------------------
 
@@ -200,15 +191,15 @@ class Dispatcher:
 
     def _rest(self, held: _Held, whole: Whole, *, not_before: float = 0.0) -> None:
         """Let a run wait for what it rests for."""
-        run = whole.run
+        run, now = whole.run, self._now()
         self._let_go(held)
         held.rest, held.minded = rest_of(run), touchable(whole)
-        held.verb, held.due = run.verb, self._uptime(run.due)
+        held.verb, held.due = run.verb, _uptime(run.due, now)
         held.late = _late(held.due, run.expires_s)
-        next_try = self._uptime(run.next_try)
+        next_try = _next_try(run, now)
         if run.verb not in TIMED:
             self._keep(held, whole)
-            self._place(held, next_try)
+            self._place(held, next_try, now)
             self.pump(run.verb)
         elif run.verb != "join" and (run.verb != "lane" or run.expires_s is not None):
             held.alarm = self._alarms.set(max(next_try, not_before), held)
@@ -217,7 +208,7 @@ class Dispatcher:
         """Take a run out of whatever it waits in; a try under way is killed."""
         held.turn += 1
         if held.alarm is not None:
-            held.alarm.off = True
+            self._alarms.take_back(held.alarm)
             held.alarm = None
         if held.whole is not None:
             held.whole = None
@@ -257,8 +248,10 @@ class Dispatcher:
     def _ring(self, held: _Held) -> None:
         """The time has come that a run waited for."""
         held.alarm = None
-        if held.verb in TIMED:
+        if held.verb in TIMED and held.minded:
             self._wake(held)
+        elif held.verb in TIMED:
+            self._read_again([held])  # which could not be done at the start
         else:
             self._line_up(held)
             self.pump(held.verb)
@@ -292,9 +285,9 @@ class Dispatcher:
 
     # --- the lines ---------------------------------------------------------------------------
 
-    def _place(self, held: _Held, next_try: float) -> None:
+    def _place(self, held: _Held, next_try: float, now: Moment) -> None:
         """Line up a run now, or when its next try is due."""
-        if next_try <= self._now().uptime_s:
+        if next_try <= now.uptime_s:
             self._line_up(held)
         else:
             held.alarm = self._alarms.set(next_try, held)
@@ -363,8 +356,9 @@ class Dispatcher:
                 extra={"fields": {"why": str(trouble)}},
                 exc_info=None if isinstance(trouble, StoreError) else trouble,
             )
+            now = self._now()
             for held in cold:
-                self._place(held, self._now().uptime_s + SWEEP_S)
+                self._place(held, now.uptime_s + SWEEP_S, now)
             return
         found = {loaded.run.id: loaded for loaded in reading.result()}
         for held in cold:
@@ -385,6 +379,10 @@ class Dispatcher:
         except Exception as exc:  # noqa: BLE001 - what one run is of harms no other
             why = str(exc) if isinstance(exc, ValueError) else f"a defect: {exc!r}"
             self._end_unknown(held, loaded, why)
+            return
+        if whole.run.verb in TIMED:
+            self._memory.remember(whole)
+            self._rest(held, whole)
             return
         held.rest = rest_of(whole.run)
         held.whole = whole
@@ -436,7 +434,8 @@ class Dispatcher:
 
     def _end_unknown(self, held: _Held, loaded: LoadedRun, why: str) -> None:
         """Give up a run that this release no longer understands, with the reason."""
-        logger.error("run given up", extra={"fields": {"run": held.id, "why": why}})
+        fields = {"event": loaded.run.event_id, "rule": held.rule, "why": why}
+        logger.error("run given up; what it owed is to be done by hand", extra={"fields": fields})
         run = runs.abandon(loaded.run, why, self._now())
         self._store.put(Advanced(changes=Changes(runs=(run,))), lambda _: self._forget(held))
         self._leave_lane(held)
@@ -454,6 +453,19 @@ class Dispatcher:
             self._expire(whole)
             return
         delivery = self._delivery(whole, now)
+        if isinstance(delivery, GiveUp):
+            whole = self._note_try(held, whole)
+            self._settle(held, whole, discreet(delivery, self._secrets()))
+            return
+        # First: what is noted of it can wait, and a lamp does not.
+        attempt = _begun(line.performer, delivery)
+        whole = self._note_try(held, whole)
+        line.under_way[held.id] = attempt
+        line.per_rule[held.rule] += 1
+        attempt.add_done_callback(lambda done: self._tried(line, held, whole, done))
+
+    def _note_try(self, held: _Held, whole: Whole) -> Whole:
+        """The run, with a try of its action begun."""
         run = runs.tried_once(whole.run)
         whole = Whole(run, whole.event, whole.program)
         if touchable(whole):
@@ -463,13 +475,7 @@ class Dispatcher:
             held.whole = whole
         if run.parent:
             self._memory.begun(run.parent)
-        if isinstance(delivery, GiveUp):
-            self._settle(held, whole, discreet(delivery, self._secrets()))
-            return
-        attempt = _begun(line.performer, delivery)
-        line.under_way[held.id] = attempt
-        line.per_rule[held.rule] += 1
-        attempt.add_done_callback(lambda done: self._tried(line, held, whole, done))
+        return whole
 
     def _delivery(self, whole: Whole, now: Moment) -> Delivery | GiveUp:
         secrets = self._secrets()
@@ -563,6 +569,20 @@ def _begun(performer: Performer, delivery: Delivery) -> "asyncio.Future[Outcome]
         broken: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         broken.set_exception(exc)
         return broken
+
+
+def _uptime(moment: Moment, now: Moment) -> float:
+    """A moment as the uptime of the boot that *now* is of."""
+    if moment.boot == now.boot:
+        return moment.uptime_s
+    return now.uptime_s - (now.wall_s - moment.wall_s)
+
+
+def _next_try(run: Run | OpenRun, now: Moment) -> float:
+    """The uptime at which a run is to be tried, or woken."""
+    if run.next_try.boot == now.boot:
+        return run.next_try.uptime_s
+    return now.uptime_s + runs.left_s(run.due, run.next_try, now)
 
 
 def _is_late(held: _Held, turn: int, now: Moment) -> bool:

@@ -8,6 +8,7 @@ import copy
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
+from functools import lru_cache
 from typing import Any
 
 from pbxrules.members import Members, joined
@@ -320,12 +321,14 @@ def _bundled_steps(whole: dict[str, Any], parts: Documents) -> dict[str, Any]:
     return known
 
 
+@lru_cache(maxsize=1024)
 def duration_s(text: str) -> float:
     """Seconds of a duration such as ``500ms`` or ``20s``, already checked by its schema."""
     digits = text.rstrip("dhms")
     return int(digits) * UNITS_S[text[len(digits) :]]
 
 
+@lru_cache(maxsize=1024)
 def duration_text(seconds: float) -> str:
     """A duration as rules write it, such as ``5m``: what ``duration_s`` reads."""
     thousandths = round(seconds * 1000)

@@ -90,12 +90,16 @@ class Memory:
         """The open runs of each lane, the first one first."""
         self._watched: defaultdict[str, dict[int, None]] = defaultdict(dict)
         """Runs that watch for events of a subject (see ``subject_of``); ``""``: for any."""
+        self.trying: set[int] = set()
+        """Those of them of which a try was begun that did not end yet."""
         self.queued: defaultdict[Lane, dict[int, None]] = defaultdict(dict)
         """Those of them that wait for another one to end."""
         self._branches: defaultdict[int, dict[int, None]] = defaultdict(dict)
         """The open branches of each run at a ``parallel``."""
         self.branches_of_event: defaultdict[int, dict[int, None]] = defaultdict(dict)
         """The same, by their event."""
+        self.leaving: set[int] = set()
+        """Branches that an event has ended, and that come back if that can't be written."""
         self.held: defaultdict[str, dict[str, Kept]] = defaultdict(dict)
         """Rules whose ``for`` waits or fired for a subject, by that subject."""
         calls: list[Known] = []
@@ -168,12 +172,17 @@ class Memory:
         """What takes a decision's moves out again, if they can't be written; not applied yet.
 
         Its runs are new, or remembered whole.  What it told of calls may stay: the report,
-        sent again, is of the same one.
+        sent again, is of the same one.  ``written`` or ``undo`` is to follow.
         """
+        if self._branches:
+            self.leaving |= _leaving(moves)
+        runs = tuple([self.runs.get(whole.run.id) or _unmade(whole) for whole in moves.runs])
+        if not moves.kept and not moves.forgotten:
+            return Moves(runs=runs)
         keys = (*moves.forgotten, *(kept.key for kept in moves.kept))
         before = {key: self.value(key) for key in keys}
         return Moves(
-            runs=tuple(self.runs.get(whole.run.id) or _unmade(whole) for whole in moves.runs),
+            runs=runs,
             kept=tuple(kept for kept in before.values() if kept is not None),
             forgotten=tuple(key for key, kept in before.items() if kept is None),
         )
@@ -183,6 +192,7 @@ class Memory:
 
         What has changed since, by time or by an action, has happened and stays.
         """
+        self.leaving -= _leaving(moves)
         after = {kept.key: kept for kept in moves.kept}
         runs = map(self._as_before, before.runs, moves.runs)
         self.apply(
@@ -192,6 +202,11 @@ class Memory:
                 forgotten=tuple(k for k in before.forgotten if self.value(k) == after.get(k)),
             )
         )
+
+    def written(self, moves: Moves) -> None:
+        """Know that a decision's moves are on disk."""
+        if self.leaving:
+            self.leaving -= _leaving(moves)
 
     def _as_before(self, was: Whole, became: Whole) -> Whole | None:
         """What a run is once a move is taken out; None where it went on since."""
@@ -238,9 +253,10 @@ class Memory:
             self.bound[topic] = text
 
     def touch(self, whole: Whole) -> None:
-        """Take a newer value of a run that is remembered whole, which nobody needs on disk."""
+        """Know that a try of a run begins; nobody needs that on disk."""
         if whole.run.id in self.runs:
             self.runs[whole.run.id] = whole
+            self.trying.add(whole.run.id)
 
     def outdated(self, kind: str, rule: str, now: Moment) -> Iterator[KeptKey]:
         """The oldest values of a kind and rule that need not be remembered: old, or too many."""
@@ -279,6 +295,7 @@ class Memory:
             for subject in watched(before):
                 _discard(self._watched, subject, run.id)
             _discard(self.queued, lane, run.id)
+            self.trying.discard(run.id)
         if run.ended:
             _discard(self.lanes, lane, run.id)
             if run.parent:
@@ -305,6 +322,10 @@ class Memory:
 def rest_of(run: Run) -> Rest:
     """Where it rests: it is there once."""
     return run.position, tuple(run.counters.items())
+
+
+def _leaving(moves: Moves) -> set[int]:
+    return {whole.run.id for whole in moves.runs if whole.run.parent and whole.run.ended}
 
 
 def _unmade(whole: Whole) -> Whole:
@@ -444,7 +465,8 @@ class Draft:
 
     def free_branches(self, event_id: int, first: int) -> Iterator[int]:
         """Ids for branches of an event's run, from the place *first* on: the lowest free ones."""
-        taken = {*self._runs, *self.memory.branches_of_event.get(event_id, ())}
+        open_ = self.memory.branches_of_event.get(event_id, ())
+        taken = {*self._runs, *open_, *self.memory.leaving}
         ids = count(event_id * RUNS_PER_EVENT + first)
         return (id_ for id_ in ids if id_ not in taken)
 

@@ -48,6 +48,15 @@ class Moment:
             return self.uptime_s >= due.uptime_s
         return self.wall_s >= due.wall_s
 
+    def within(self, seconds: float, earlier: "Moment") -> bool:
+        """Whether *earlier* was less than *seconds* ago.
+
+        Not if a wall clock that was set back, over a boot, has it yet to come.
+        """
+        if self.boot == earlier.boot:
+            return self.uptime_s - earlier.uptime_s < seconds
+        return 0.0 <= self.wall_s - earlier.wall_s < seconds
+
     def after(self, seconds: float) -> "Moment":
         """The moment *seconds* later, in the same boot."""
         return Moment(
@@ -315,10 +324,15 @@ class Program:
     nodes: Mapping[str, Node]
     """By path; the first is ``actions/0``."""
     vars: Mapping[str, Any]
-    source: Mapping[str, Any]
-    """The rule's own JSON: what ``programs.program`` makes this value from again."""
+    text: str
+    """The rule's own JSON: what ``programs.program`` makes this value from again.
+
+    As text, for it is only ever written: as maps it would be a quarter of all that a rule takes.
+    """
     digest: str
-    """Of *source*: the name under which a run finds its program again."""
+    """Of *text*: the name under which a run finds its program again."""
+    expires_s: float | None
+    """How long after it was due a step is too late that says nothing else; None: never."""
     zone: tzinfo = UTC
     """That of ``now`` in its templates."""
     mode: str = "parallel"

@@ -15,8 +15,8 @@ from pbxrules.conditions.declared import Declared, declared_by
 from pbxrules.conditions.reading import Reader
 from pbxrules.conditions.times import TimeError
 from pbxrules.errors import Fault
-from pbxrules.language import Language
-from pbxrules.model import Node, Program, StateDecl, Trigger, WaitFor
+from pbxrules.language import Language, duration_s
+from pbxrules.model import NOTHING, Node, Program, StateDecl, Trigger, WaitFor
 from pbxrules.rulefile import RuleFile
 from pbxrules.schema import Path
 from pbxrules.steps.actions import DEFAULT_EXPIRES
@@ -121,12 +121,13 @@ def _program(
         rule=source["rule"],
         nodes=nodes,
         vars=rule_vars(source["variables"]),
-        source=source,
+        text=_JSON(source),
         digest=digest_of(source),
+        expires_s=None if source["expires"] == "never" else duration_s(source["expires"]),
         zone=language.zone,
         mode=source.get("mode", USUAL_MODE),
         waits=tuple(n.deed.same for n in nodes.values() if isinstance(n.deed, WaitFor)),
-        state=dict(_states(declared, reader.used.states(declared))),
+        state=dict(_states(declared, reader.used.states(declared))) or NOTHING,
         about_calls=reader.used.names_calls,
     )
 
@@ -138,6 +139,10 @@ def _states(
         state = declared[name]
         if state is not None:
             yield name, state
+
+
+_JSON = json.JSONEncoder(separators=(",", ":")).encode
+"""As ASCII: half of a surrogate pair is nothing that a store takes."""
 
 
 def digest_of(value: Any) -> str:

@@ -213,7 +213,7 @@ def _read_rule(rule: Mapping[str, Any], path: Path, file: RuleFile, reading: _Re
         triggers=tuple(reader.triggers or ()),
         condition=condition,
         program=program,
-        digest=_digest_of_waiting(rule, reader),
+        digest=_digest_of_waiting(rule, reader, program),
         per=per,
         once_per_call="once_per" in rule,
         cooldown_s=None if cooldown is None else duration_s(cooldown),
@@ -249,11 +249,11 @@ def _about_calls(
     return counts or waits or names or "once_per" in rule or "call" in per
 
 
-def _digest_of_waiting(rule: Mapping[str, Any], reader: Reader) -> str:
+def _digest_of_waiting(rule: Mapping[str, Any], reader: Reader, program: Program) -> str:
     """What tells whether a reload changed a rule whose ``for`` waits; ``""`` without one."""
     if all(trigger.for_s is None for trigger in reader.triggers or ()):
         return ""
-    return digest_of([rule, reader.used.of(reader.declared)])
+    return digest_of([rule, reader.used.of(reader.declared), program.digest])
 
 
 def _read_asked(

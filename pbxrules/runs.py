@@ -27,6 +27,12 @@ from pbxrules.model import (
 from pbxrules.template import RenderError, Scope
 from pbxrules.walking import finish, go_on, note, scope_of
 
+SETTLING_S = 5.0
+"""For so long after a start no ``for`` and no ``wait_for`` ends by time: what the PBX sends
+again meanwhile may end it otherwise."""
+IN_TIME_S = 0.5
+"""So long before it would be too late a ``for`` fires that settles."""
+
 
 def step_of(run: Run, program: Program) -> Step:
     """The action that *run* owes."""
@@ -85,6 +91,31 @@ def _place(run: Run) -> str:
 def expired(run: Run, now: Moment) -> bool:
     """Whether the owed action is too late to be worth a try."""
     return run.expires_s is not None and now.since(run.due) >= run.expires_s
+
+
+def left_s(due: Moment, next_try: Moment, now: Moment) -> float:
+    """Seconds until a run that rests since *due* is to be tried, or woken.
+
+    After a boot not more than there were in all: the wall clock may have been set back, as
+    it is at each boot of a machine that has no clock of its own.
+    """
+    if next_try.boot == now.boot:
+        return max(0.0, next_try.uptime_s - now.uptime_s)
+    return min(max(0.0, next_try.wall_s - now.wall_s), next_try.since(due))
+
+
+def settling_s(verb: str, until: Moment, expires_s: float | None, now: Moment) -> float:
+    """For how long after a start, *now*, a run that waits does not end by time.
+
+    A ``for``, whose time comes *until*, does so only as long as it can still fire in time.
+    """
+    if verb not in ("for", "wait_for"):
+        return 0.0
+    if verb == "wait_for" or expires_s is None:
+        return SETTLING_S
+    same = until.boot == now.boot
+    left_s = until.uptime_s - now.uptime_s if same else until.wall_s - now.wall_s
+    return min(SETTLING_S, max(0.0, left_s + expires_s - IN_TIME_S))
 
 
 def expire(draft: Draft, whole: Whole) -> None:
@@ -219,7 +250,7 @@ def restart(draft: Draft, whole: Whole) -> None:
     for branch in draft.branches(run.id):
         end(draft, branch, NEWER)
     if run.outcome:
-        if run.attempt and not draft.now.reached(run.next_try):  # it had its one try
+        if run.attempt and run.id not in draft.memory.trying:  # it had its one try
             _settle(draft, whole, "failed", NEWER)
         return
     if run.verb not in TIMED:

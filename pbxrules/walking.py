@@ -230,8 +230,16 @@ class _Walk:
 
     def _owe(self, node: Node, step: Step, due: Moment) -> None:
         self._put(
-            position=node.path, verb=step.verb, due=due, next_try=due, expires_s=step.expires_s
+            position=node.path,
+            verb=step.verb,
+            due=due,
+            next_try=self._at_once(due),
+            expires_s=step.expires_s,
         )
+
+    def _at_once(self, due: Moment) -> Moment:
+        """A moment that has come; by a boot before this one that can't be told for sure."""
+        return due if due.boot == self.draft.now.boot else self.draft.now
 
     def _rest(self, node: Node, verb: str, seconds: float) -> None:
         now = self.draft.now
@@ -301,7 +309,8 @@ class _Walk:
         return None
 
     def _fork(self, node: Node, parallel: Parallel, due: Moment) -> None:
-        self._put(position=node.path, verb="join", due=due, next_try=due, expires_s=None)
+        at_once = self._at_once(due)
+        self._put(position=node.path, verb="join", due=due, next_try=at_once, expires_s=None)
         ids = self.draft.free_branches(self.run.event_id, FIRST_BRANCH)
         for path, id_ in zip(parallel.branches, ids, strict=False):
             step = self.program.nodes[path].deed

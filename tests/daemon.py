@@ -13,7 +13,7 @@ import socket
 import struct
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -138,6 +138,10 @@ class MemoryStore:
         self.at_once = at_once
         self._waiting: list[tuple[Change | None, Settled | None]] = []
         """Without a change and without anybody to tell: a ``recover``."""
+        self._owed: list[tuple[Change, Settled | None]] = []
+        """Outcomes that could not be written yet."""
+        self._lost: set[int] = set()
+        """Events that failed since the last ``recover``."""
         self._given_out = 0
         self._failed: StoreError | None = None
         self._told: StoreError | None = None
@@ -168,24 +172,48 @@ class MemoryStore:
         if self.at_once:
             asyncio.get_running_loop().call_soon(self.commit)
 
+    @property
+    def waits(self) -> bool:
+        """Whether something waits for a commit."""
+        return bool(self._waiting or self._owed)
+
     def commit(self) -> None:
         """Settle what waits; what is put meanwhile waits for the next commit."""
-        batch, self._waiting = self._waiting, []
+        batch, self._waiting, self._owed = [*self._owed, *self._waiting], [], []
         self.arrived.clear()
         told: list[tuple[Settled, StoreError | None]] = []
         for change, settled in batch:
-            if change is None and settled is None:
-                self._failed = None
-            elif change is not None and not self.writable and self._failed is None:
-                self._failed = StoreError("the disk is full")
-            fate = None if change is None else self._failed
-            if change is not None and fate is None:
-                self._keep(change)
+            if isinstance(change, Advanced) and not self.writable:
+                self._owed.append((self._without_lost(change), settled))
+                continue
+            fate = self._write(change, settled)
             if settled is not None:
                 told.append((settled, fate))
         for settled, fate in told:
             self._told = fate or self._told
             settled(fate)
+
+    def _write(self, change: Change | None, settled: Settled | None) -> StoreError | None:
+        """What becomes of a change whose turn it is."""
+        if isinstance(change, Advanced):
+            self._keep(self._without_lost(change))
+            return None
+        if change is None:
+            if settled is None:
+                self._failed = None
+                self._lost.clear()
+            return None
+        if not self.writable:
+            self._failed = self._failed or StoreError("the disk is full")
+        if self._failed is None:
+            self._keep(change)
+        elif isinstance(change, Accepted):
+            self._lost.add(change.id)
+        return self._failed
+
+    def _without_lost(self, change: Advanced) -> Advanced:
+        runs = tuple(run for run in change.changes.runs if run.event_id not in self._lost)
+        return Advanced(changes=replace(change.changes, runs=runs))
 
     def _keep(self, change: Change) -> None:
         match change:
@@ -251,7 +279,7 @@ class MemoryStore:
         found = []
         for run in (self.runs[run_id] for run_id in run_ids):
             accepted = self.accepted[run.event_id]
-            source = dict(accepted.programs)[run.program]
+            source = json.loads(dict(accepted.programs)[run.program])
             found.append(
                 LoadedRun(run=run, event=accepted.event, call=accepted.call, source=source)
             )

@@ -1,6 +1,5 @@
 """A daemon to which happens what was drawn, and all that can be seen of its memory."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -10,16 +9,16 @@ from pbxrules.memory import TIMED, Memory
 from pbxrules.model import Done, Event, GiveUp, Moment, Outcome, TryAgain
 from pbxrules.rules import RuleSet
 from tests.rulefiles import ruleset
-from tests.streams import STATE
+from tests.streams import TOPIC, reported, text_of
 from tests.virtual import STARTS, Daemon
 
 RuleSets = Sequence[Sequence[Mapping[str, Any]]]
 Happening = tuple[str, Any]
 
 
-def read(rules: Sequence[Mapping[str, Any]]) -> RuleSet:
+def read(rules: Sequence[Mapping[str, Any]], number: int = 0) -> RuleSet:
     """The rules, read as a file of theirs is."""
-    return ruleset(f"state: {json.dumps(STATE)}\nrules: {json.dumps(rules)}\n")
+    return ruleset(text_of(rules, number))
 
 
 class DrawnDaemon(Daemon):
@@ -27,7 +26,7 @@ class DrawnDaemon(Daemon):
 
     def __init__(self, rule_sets: RuleSets) -> None:
         """Start with the first of *rule_sets*; the others are for reloads."""
-        self.rule_sets = [read(rules) for rules in rule_sets]
+        self.rule_sets = [read(rules, number) for number, rules in enumerate(rule_sets)]
         super().__init__(self.rule_sets[0], STARTS)
         self._up = True
         self._boots = 0
@@ -37,6 +36,9 @@ class DrawnDaemon(Daemon):
         match kind:
             case "report":
                 self._tell(told)
+            case "lost":
+                fields, call, sure = reported(told)
+                self.lose(Event(fields=fields, payload={}), call, sure=sure)
             case "wait":
                 self._wait(told)
             case "outcome":
@@ -47,17 +49,15 @@ class DrawnDaemon(Daemon):
                 self.now = replace(self.now, wall_s=self.now.wall_s + told)
             case "crash":
                 self._die(*told)
+            case "message":
+                self.memory.tell(TOPIC, told)
             case "reload":
                 self.reload(self.rule_sets[told])
         self._wait(0.0)
 
     def _tell(self, told: Mapping[str, Any]) -> None:
-        fields = {name: told[name] for name in told if name not in ("call", "doubtful")}
-        call = told.get("call", "")
-        fields |= {"action": "A", "received_at": "now"}
-        fields |= {"call_id": f"{call}-{told['extension']}"} if "call" in told else {}
-        event = Event(fields=fields, payload={})
-        self.report(event, call, sure=not told.get("doubtful"))
+        fields, call, sure = reported(told)
+        self.report(Event(fields=fields, payload={}), call, sure=sure)
 
     def _outcome(self, number: int, what: str, jitter: float) -> None:
         under_way = sorted(self.under_way)
@@ -118,5 +118,6 @@ def seen_of(memory: Memory) -> dict[str, Any]:
         "watched": {subject: {*ids} for subject, ids in memory._watched.items()},
         "branches": {parent: {*ids} for parent, ids in memory._branches.items()},
         "of event": {event_id: {*ids} for event_id, ids in memory.branches_of_event.items()},
+        "leaving": {*memory.leaving},
         "held": {subject: dict(rules) for subject, rules in memory.held.items()},
     }

@@ -1,15 +1,14 @@
 """The engine and the reference side by side: the same happens to both, and is compared."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pbxrules.memory import TIMED
 from pbxrules.model import Done, Event, GiveUp, Moment, Outcome, Run, Tried, TryAgain
-from pbxrules.rules import RuleSet
 from tests import reference
 from tests.reference import At, Owed, Reference, Wait
 from tests.rulefiles import ruleset
+from tests.streams import STATE, TOPIC, reported, scripts_of, text_of
 from tests.virtual import STARTS, Daemon, Name, Stop
 
 MOST_STOPS = 500
@@ -17,22 +16,15 @@ MOST_STOPS = 500
 View = dict[Name, Any]
 
 
-def read(rules: Sequence[Mapping[str, Any]], state: Mapping[str, Any]) -> RuleSet:
-    """The rules, read as a file of theirs is."""
-    return ruleset(f"state: {json.dumps(state)}\nrules: {json.dumps(rules)}\n")
-
-
 class Pair:
     """Both of them."""
 
-    def __init__(
-        self, rule_sets: Sequence[Sequence[Mapping[str, Any]]], state: Mapping[str, Any]
-    ) -> None:
+    def __init__(self, rule_sets: Sequence[Sequence[Mapping[str, Any]]]) -> None:
         """Start with the first of *rule_sets*; the others are for reloads."""
         self.rule_sets = rule_sets
-        self.read = [read(rules, state) for rules in rule_sets]
+        self.read = [ruleset(text_of(rules, number)) for number, rules in enumerate(rule_sets)]
         self.daemon = Daemon(self.read[0], STARTS)
-        self.model = Reference(rule_sets[0], state, at(STARTS))
+        self.model = Reference(rule_sets[0], scripts_of(0), STATE, at(STARTS))
         self.up = True
         """Whether actions can be tried: the broker is there."""
         self._boots = 0
@@ -58,13 +50,15 @@ class Pair:
     # --- what happens ------------------------------------------------------------------------
 
     def report(self, told: Mapping[str, Any]) -> None:
-        fields = {name: told[name] for name in told if name not in ("call", "doubtful")}
-        call, sure = told.get("call", ""), not told.get("doubtful")
-        if told["event"] != "extension_status":
-            fields["call_id"] = f"{call}-{told['extension']}"
-        whole = {**fields, "action": "A", "received_at": "now"}
-        self.daemon.report(Event(fields=whole, payload={}), call, sure=sure)
-        self.model.report(whole, call, sure=sure)
+        fields, call, sure = reported(told)
+        decision = self.daemon.report(Event(fields=fields, payload={}), call, sure=sure)
+        self.model.report(fields, call, sure=sure)
+        assert [rule.id for rule in decision.fired] == self.model.fired()
+
+    def lost(self, told: Mapping[str, Any]) -> None:
+        """A report that can't be written: nothing of it has happened."""
+        fields, call, sure = reported(told)
+        self.daemon.lose(Event(fields=fields, payload={}), call, sure=sure)
 
     def outcome(self, told: tuple[int, str, float]) -> None:
         """One of the tries under way ends."""
@@ -73,7 +67,7 @@ class Pair:
         if not under_way:
             return
         name, says = under_way[number % len(under_way)]
-        result = {"exit_code": number}
+        result = {"exit_code": number, "status": number}
         outcomes: Mapping[str, Outcome] = {
             "done": Done(result=result),
             "again": TryAgain(reason="no answer", result=result),
@@ -104,9 +98,14 @@ class Pair:
         self.model.crash()
         self._agree_on_tries()
 
+    def message(self, text: str | None) -> None:
+        """Another message is on the topic that a name of the state is bound to; or none."""
+        self.daemon.memory.tell(TOPIC, text)
+        self.model.message(TOPIC, text)
+
     def reload(self, number: int) -> None:
         self.daemon.reload(self.read[number])
-        self.model.reload(self.rule_sets[number])
+        self.model.reload(self.rule_sets[number], scripts_of(number))
 
     def wait(self, seconds: float) -> None:
         """Let time pass, and do what is due meanwhile at its moment."""
@@ -141,10 +140,10 @@ class Pair:
             return
         for run_id, whole in list(self.daemon.open.items()):
             idle = whole.run.verb not in TIMED and run_id not in self.daemon.under_way
-            if idle and self.daemon.now.reached(whole.run.next_try):
+            if idle and self.daemon.left_s(run_id) <= 0:
                 name, says = self._name(run_id)
                 run, owed = self._owed(name, says)
-                assert reference.passed(owed.again, self.model.now) >= 0
+                assert reference.passed(owed.opens, self.model.now) >= 0
                 self.daemon.begin(run_id)
                 self.model.begin(run, owed)
 
@@ -222,14 +221,14 @@ class Pair:
         if run.verb == "lane" and run.expires_s is None:
             return [("lane", None)]
         if run.verb in TIMED:
-            return [(run.verb, at(run.next_try))]
+            return [(run.verb, self.daemon.left_s(run_id))]
         return [self._engine_owes(run_id)]
 
     def _engine_owes(self, run_id: int) -> Any:
         run = self.daemon.whole(run_id).run
         return (
-            run.verb, self.daemon.says(run_id), at(run.due), at(run.next_try), run.expires_s,
-            run.attempt, run_id in self.daemon.under_way,
+            run.verb, self.daemon.says(run_id), at(run.due), max(0.0, self.daemon.left_s(run_id)),
+            run.expires_s, run.attempt, run_id in self.daemon.under_way,
         )  # fmt: skip
 
     def _model_view(self) -> View:
@@ -237,7 +236,7 @@ class Pair:
         for run in self.model.runs:
             if run.open:
                 rests = sorted(
-                    (rest.kind, rest.until)
+                    (rest.kind, self._left_s(rest))
                     if isinstance(rest, Wait)
                     else self._model_owes(run, rest)
                     for rest in run.rests
@@ -248,10 +247,15 @@ class Pair:
                 seen[run.name] = run.fate, run.fate != "dropped" and run.settled
         return seen
 
+    def _left_s(self, wait: Wait) -> float | None:
+        until = wait.wakes or wait.until
+        return None if until is None else reference.passed(self.model.now, until)
+
     def _model_owes(self, run: reference.Run, owed: Owed) -> Any:
         return (
-            owed.verb, self.model.says(run, owed), owed.due, owed.again, owed.expires_s,
-            owed.attempts, owed.under_way,
+            owed.verb, self.model.says(run, owed), owed.due,
+            max(0.0, reference.passed(self.model.now, owed.opens)),
+            owed.expires_s, owed.attempts, owed.under_way,
         )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """Rule files for tests, written as a person writes them."""
 
 import ast
+import json
 from pathlib import Path
 from typing import Any
 
@@ -118,3 +119,9 @@ def event(**fields: Any) -> Event:
     """An event with these fields; without ``event`` a ring."""
     told = {"event": "ring", "action": "RING", "received_at": "2026-11-23T06:46:00+00:00"}
     return Event(fields={**told, **fields}, payload={"action": "RING"})
+
+
+def source_of(made: Program) -> dict[str, Any]:
+    """What a run keeps of a program: its rule's own JSON."""
+    source: dict[str, Any] = json.loads(made.text)
+    return source

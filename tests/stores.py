@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import json
 import queue
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -152,7 +153,7 @@ def accepted(
             Verdict(rule="other", matched=False, because=MISSED),
         ),
         changes=Changes(runs=runs, kept=kept, forgotten=forgotten),
-        programs=(("digest", SOURCE),) if runs else (),
+        programs=(("digest", json.dumps(SOURCE)),) if runs else (),
     )
     return replace(made, **changes)
 

@@ -2,7 +2,10 @@
 
 import asyncio
 
-from pbxrules.alarms import Alarms
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pbxrules.alarms import FEW, Alarms
 
 
 class Clock:
@@ -37,9 +40,48 @@ def test_what_was_taken_back_wakes_nobody() -> None:
         rung = list[str]()
         alarms = Alarms(Clock(), rung.append)
         alarm = alarms.set(110, "x")
-        alarm.off = True
+        alarms.take_back(alarm)
+        alarms.take_back(alarm)
         alarms.ring_due(1000)
         assert rung == []
+        alarms.close()
+
+    asyncio.run(scenario())
+
+
+def test_of_what_was_taken_back_little_is_kept_however_late_it_was_due() -> None:
+    async def scenario() -> None:
+        rung = list[int]()
+        alarms = Alarms(Clock(), rung.append)
+        alarms.set(3_000, -1)
+        for number in range(10_000):
+            alarms.take_back(alarms.set(3_700, number))
+            assert len(alarms._heap) <= FEW + 2
+        alarms.ring_due(10_000)
+        assert rung == [-1]
+        alarms.close()
+
+    asyncio.run(scenario())
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.booleans(), st.booleans()), max_size=400))
+def test_the_others_are_woken_in_order_of_time(told: list[tuple[int, bool, bool]]) -> None:
+    async def scenario() -> None:
+        rung = list[int]()
+        alarms = Alarms(Clock(), rung.append)
+        waiting = list[tuple[int, int]]()
+        for number, (at, back, rings) in enumerate(told):
+            alarm = alarms.set(at, number)
+            if back:
+                alarms.take_back(alarm)
+            else:
+                waiting.append((at, number))
+            if rings:
+                alarms.ring_due(at)
+                assert rung == [number for at_, number in sorted(waiting) if at_ <= at]
+                waiting = [one for one in waiting if one[0] > at]
+                rung.clear()
+            assert len(alarms._heap) <= max(2 * len(waiting), len(waiting) + FEW) + 1
         alarms.close()
 
     asyncio.run(scenario())

@@ -4,164 +4,29 @@ import asyncio
 import dataclasses
 import itertools
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pbxrules import loading, sending
+from pbxrules import sending
 from pbxrules.dispatcher import HOT, LOAD, Dispatcher
-from pbxrules.intake import Intake
-from pbxrules.loading import Snapshot
+from pbxrules.errors import StoreError
 from pbxrules.model import Delivery, Done, GiveUp, Outcome, Step, TryAgain
-from pbxrules.recall import recall
-from pbxrules.showing import event_json
-from pbxrules.store import Store, reading
+from pbxrules.store import LoadedRun
 from pbxrules.store.pruning import Keep
 from pbxrules.store.sqlite import SqliteStore
 from tests.daemon import HandClock, MemoryStore, RunningClock
-from tests.processes import PATIENCE_S
+from tests.houses import Hands, House, house, snapshot, until
 
-LANGUAGE = loading.language(secrets=["token"])
 LAMP = """
 rules:
   - id: lamp
     triggers: {event: ring}
     actions: [{mqtt: {topic: "lamp/{{ caller }}"}}]
 """
-
-
-async def until(condition: Callable[[], object], what: str) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not condition():
-            await asyncio.sleep(0.01)
-    assert condition(), what
-
-
-class Hands:
-    """Performs by noting what it was given; what comes of it, the test says."""
-
-    def __init__(
-        self,
-        answer: Callable[[Delivery], Outcome | Awaitable[Outcome]] = lambda _: Done(),
-        *,
-        concurrency: int = 8,
-        per_rule: int | None = None,
-        is_ready: bool = True,
-    ) -> None:
-        self.concurrency = concurrency
-        self.per_rule = per_rule
-        self.is_ready = is_ready
-        self.begun: list[Delivery] = []
-        self.most = 0
-        """How many were under way at once."""
-        self._answer = answer
-        self._under_way = 0
-
-    @property
-    def callers(self) -> list[str]:
-        return [str(delivery.event.fields["caller"]) for delivery in self.begun]
-
-    def ready(self) -> bool:
-        return self.is_ready
-
-    async def perform(self, delivery: Delivery) -> Outcome:
-        self.begun.append(delivery)
-        self._under_way += 1
-        self.most = max(self.most, self._under_way)
-        try:
-            answer = self._answer(delivery)
-            return await answer if isinstance(answer, Awaitable) else answer
-        finally:
-            self._under_way -= 1
-
-    async def close(self) -> None:
-        """Nothing is held."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class House:
-    """Reports in, deliveries out, with nothing but the store between."""
-
-    dispatcher: Dispatcher
-    intake: Intake
-    store: Store
-    clock: HandClock
-    folder: Path
-
-    async def take(self, *callers: str, extension: str = "101") -> None:
-        """Have a ring of each caller accepted, a millisecond apart."""
-        answered: list[object] = []
-        for caller in callers:
-            body = sending.report("ring", {"caller": caller, "extension": extension})
-            self.intake.accept(body, answered.append)
-            self.clock.go_on(0.001)
-        await until(lambda: len(answered) == len(callers), "all accepted")
-
-    def actions(self) -> list[dict[str, Any]]:
-        """What became of each action, with the caller."""
-        with reading.opened(self.folder / "state" / "pbxrules.db") as db:
-            events = [event_json(record) for record in reading.events(db)]
-        return [
-            {"caller": event["fields"]["caller"], **action}
-            for event in events
-            for action in event["actions"]
-        ]
-
-    def states(self) -> dict[str, str]:
-        """The state of the last action of each caller's run."""
-        return {action["caller"]: action["state"] for action in self.actions()}
-
-    async def settled(self, count: int) -> list[dict[str, Any]]:
-        """The *count* actions, once nothing is owed any more."""
-        await until(lambda: not self.dispatcher.waiting.total(), "all settled")
-        actions = self.actions()
-        assert len(actions) == count, actions
-        return actions
-
-
-def snapshot(folder: Path, rules: str) -> Snapshot:
-    file = folder / "rules.yaml"
-    file.write_text(rules, "utf-8")
-    return loading.load([file], LANGUAGE)
-
-
-@asynccontextmanager
-async def house(
-    folder: Path,
-    rules: str | Snapshot,
-    performers: Mapping[str, Hands],
-    *,
-    clock: HandClock | None = None,
-    grace_s: float = 5.0,
-    store: Store | None = None,
-) -> AsyncIterator[House]:
-    """A house on *folder*; the same one again is a restart.  *store*: in place of SQLite's."""
-    loop = asyncio.get_running_loop()
-    clock = clock or HandClock()
-    loaded = snapshot(folder, rules) if isinstance(rules, str) else rules
-    store = store or SqliteStore(
-        folder / "state", keep=Keep(), call=loop.call_soon_threadsafe, soon=loop.call_soon
-    )
-    try:
-        memory, owed = recall(store, loaded.program_of)
-        dispatcher = Dispatcher(
-            store,
-            performers,
-            memory,
-            now=clock.now,
-            ruleset=lambda: loaded.ruleset,
-            program_of=loaded.program_of,
-            secrets=lambda: {"token": "s3cr3t"},
-        )
-        intake = Intake(loaded, store, dispatcher, memory, clock)
-        dispatcher.start(owed)
-        yield House(dispatcher=dispatcher, intake=intake, store=store, clock=clock, folder=folder)
-        await dispatcher.stop(grace_s)
-    finally:
-        store.close()
 
 
 def hot(dispatcher: Dispatcher) -> int:
@@ -236,6 +101,61 @@ def test_promise_2_what_was_owed_is_done_after_a_restart_by_the_rules_it_began_w
     topics = [delivery.args["topic"] for delivery in broker.begun]
     assert topics[:2_500] == [f"lamp/{caller}" for caller in numbered(2_500)]
     assert sorted(topics[2_500:]) == ["lamp/after", "other/after"]
+
+
+def test_promise_2_what_was_owed_is_done_at_once_after_a_boot_with_a_clock_that_was_set_back(
+    tmp_path: Path,
+) -> None:
+    async def before() -> None:
+        async with house(tmp_path, LAMP, {"mqtt": Hands(is_ready=False)}, clock=clock) as here:
+            await here.take("a")
+
+    async def after() -> list[dict[str, Any]]:
+        async with house(tmp_path, LAMP, {"mqtt": Hands()}, clock=clock) as here:
+            return await here.settled(1)
+
+    clock = HandClock()
+    asyncio.run(before())
+    clock.reboot(-3_600)
+    assert [action["state"] for action in asyncio.run(after())] == ["done"]
+
+
+def test_a_parallel_joins_after_a_restart_when_all_its_actions_have_settled(
+    tmp_path: Path,
+) -> None:
+    rules = """
+rules:
+  - id: lamps
+    triggers: {event: ring}
+    actions:
+      - parallel: [{mqtt: {topic: hall}}, {mqtt: {topic: door}}]
+      - mqtt: {topic: behind}
+"""
+
+    async def before() -> None:
+        async with house(tmp_path, rules, {"mqtt": Hands(is_ready=False)}) as here:
+            await here.take("a")
+
+    async def answer(delivery: Delivery) -> Outcome:
+        if delivery.args["topic"] == "hall":
+            return Done()
+        done = {"state": "done"}
+        await until(
+            lambda: any(done.items() <= action.items() for action in houses[0].actions()),
+            "the other one is done",
+        )
+        return GiveUp(reason="no")
+
+    async def after() -> None:
+        async with house(tmp_path, rules, {"mqtt": broker}) as here:
+            houses.append(here)
+            await until(lambda: not here.dispatcher.waiting.total(), "it ended")
+
+    houses: list[House] = []
+    broker = Hands(answer)
+    asyncio.run(before())
+    asyncio.run(after())
+    assert sorted(delivery.args["topic"] for delivery in broker.begun) == ["door", "hall"]
 
 
 def test_what_expires_while_it_waits_is_given_up_untried_in_memory_or_not(
@@ -741,6 +661,103 @@ def test_a_queue_goes_on_behind_a_run_that_nobody_understands(tmp_path: Path) ->
     told = {action["caller"]: action["state"] for action in asyncio.run(after())}
     assert told == {"1": "failed", "2": "done", "3": "done"}
     assert [delivery.args["topic"] for delivery in broker.begun] == ["new/2", "new/3"]
+
+
+TIMED = """
+rules:
+  - id: timed
+    triggers: %s
+    actions: [%s, {mqtt: {topic: old}}]
+    finally: [{mqtt: {topic: undo}}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("trigger", "first"),
+    [
+        pytest.param("{event: ring}", "{delay: 1h}", id="a delay"),
+        pytest.param("{event: ring}", "{wait_for: {event: bye}}", id="a wait_for"),
+        pytest.param("{event: ring, for: 1h}", "{delay: 1s}", id="a for"),
+    ],
+)
+def test_promise_2_what_waits_for_a_time_and_that_nobody_understands_is_given_up_at_the_start(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, trigger: str, first: str
+) -> None:
+    rules = TIMED % (trigger, first)
+
+    async def before() -> None:
+        async with house(tmp_path, rules, {"mqtt": Hands()}) as here:
+            await here.take("0301")
+
+    async def after() -> list[dict[str, Any]]:
+        async with house(tmp_path, rules.replace("old", "new"), {"mqtt": Hands()}) as here:
+            return await here.settled(1)
+
+    asyncio.run(before())
+    with closing(sqlite3.connect(tmp_path / "state" / "pbxrules.db")) as db, db:
+        db.execute("UPDATE programs SET source = replace(source, 'mqtt', 'fax')")
+    with caplog.at_level("ERROR"):
+        (only,) = asyncio.run(after())
+    assert (only["state"], only["rule"]) == ("failed", "timed")
+    assert "needs a verb" in only["reason"]
+    (logged,) = [vars(record) for record in caplog.records]
+    assert logged["message"] == "run given up; what it owed is to be done by hand"
+    assert logged["fields"]["why"] == only["reason"]
+    assert logged["fields"]["rule"] == "timed"
+
+
+class Faulty(SqliteStore):
+    """A store whose file can't be read once: when the dispatcher first asks."""
+
+    asked = 0
+
+    def load(self, run_ids: Sequence[int]) -> list[LoadedRun]:
+        self.asked += 1
+        if self.asked == 3:  # behind the two times of recall
+            raise StoreError("the disk is busy")
+        return super().load(run_ids)
+
+
+@pytest.mark.parametrize(
+    ("understood", "state"),
+    [
+        pytest.param(False, "failed", id="and is given up, if nobody understands it then"),
+        pytest.param(True, "done", id="and goes on, if one does"),
+    ],
+)
+def test_promise_2_what_waits_for_a_time_and_could_not_be_read_at_the_start_is_read_later(
+    tmp_path: Path, understood: bool, state: str
+) -> None:
+    rules, clock = TIMED % ("{event: ring}", "{delay: 1h}"), HandClock()
+
+    def swap(verb: str, other: str) -> None:
+        with closing(sqlite3.connect(tmp_path / "state" / "pbxrules.db")) as db, db:
+            db.execute("UPDATE programs SET source = replace(source, ?, ?)", (verb, other))
+
+    async def before() -> None:
+        async with house(tmp_path, rules, {"mqtt": Hands()}, clock=clock) as here:
+            await here.take("0301")
+
+    async def after() -> list[dict[str, Any]]:
+        loop = asyncio.get_running_loop()
+        store = Faulty(
+            tmp_path / "state", keep=Keep(), call=loop.call_soon_threadsafe, soon=loop.call_soon
+        )
+        new = rules.replace("old", "new")
+        async with house(tmp_path, new, {"mqtt": Hands()}, clock=clock, store=store) as here:
+            await until(lambda: timed(here.dispatcher) == 1, "it is to be read again")
+            if understood:
+                swap("fax", "mqtt")
+            for seconds in (2.0, 3_600.0):
+                clock.go_on(seconds)
+                here.dispatcher.ring_due(clock.now())
+                await until(lambda: timed(here.dispatcher) == 0, "it was read")
+            return await here.settled(2 if understood else 1)
+
+    asyncio.run(before())
+    swap("mqtt", "fax")
+    told = asyncio.run(after())
+    assert {action["state"] for action in told} == {state}
 
 
 def test_promise_8_a_secret_that_an_action_gives_back_is_not_kept(

@@ -16,7 +16,7 @@ from pbxrules.model import Decision, Kept, KeptKey, Moment, StateDecl
 from tests.drawn import DrawnDaemon, Happening, RuleSets, seen_of
 from tests.journeys import BEGAN, CALL, EVENT_ID, after, new, program_of
 from tests.rulefiles import event
-from tests.streams import HAPPENINGS, rule_sets
+from tests.streams import STREAMS, rule_sets
 
 PLAIN = program_of("[{log: a}]")
 QUEUED = program_of("[{log: a}]", mode="queued")
@@ -429,6 +429,21 @@ def test_the_ids_of_branches_are_those_that_no_other_branch_of_the_event_has() -
     assert next(draft.free_branches(8, 900_000)) == 8_900_000
 
 
+def test_a_branch_that_an_event_has_ended_keeps_its_id_until_that_is_on_disk() -> None:
+    held, branch = Memory(), owed(900_000, of=RESTARTED, parent=2)
+    held.apply(Moves(runs=(branch,)))
+    ends = Moves(runs=(ended(branch),))
+    before = held.undoing(ends)
+    held.apply(ends)
+    assert next(Draft(held, BEGAN).free_branches(7, 900_000)) == 7_900_001
+    held.undo(before, ends)  # it comes back
+    assert next(Draft(held, BEGAN).free_branches(7, 900_000)) == 7_900_001
+    held.undoing(ends)
+    held.apply(ends)
+    held.written(ends)
+    assert next(Draft(held, BEGAN).free_branches(7, 900_000)) == 7_900_000
+
+
 # --- what undoes it --------------------------------------------------------------------------
 
 
@@ -520,7 +535,7 @@ class Undoing(DrawnDaemon):
 
 
 @settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
-@given(rule_sets(), HAPPENINGS)
+@given(rule_sets(), STREAMS)
 def test_a_decision_that_is_undone_never_was(rules: RuleSets, happenings: list[Happening]) -> None:
     daemon = Undoing(rules)
     for kind, told in happenings:

@@ -16,15 +16,11 @@ from pbxrules.model import Decision, Event, Moment, Program
 from pbxrules.recall import recall
 from pbxrules.store import Accepted, Change, LoadedRun
 from tests import stores
+from tests.disk import program_of as made_of
 from tests.drawn import DrawnDaemon, Happening, RuleSets, read, seen_of
 from tests.rulefiles import event
 from tests.stores import NOW
-from tests.streams import HAPPENINGS, rule_sets
-from tests.virtual import program_of
-
-
-def made_of(loaded: LoadedRun) -> Program:
-    return program_of(json.dumps(loaded.source))
+from tests.streams import STREAMS, rule_sets
 
 
 def recalled(kept: stores.Kept) -> Memory:
@@ -35,14 +31,14 @@ def recalled(kept: stores.Kept) -> Memory:
 
 
 def on_disk(seen: dict[str, Any]) -> dict[str, Any]:
-    """*seen*, without what is not written: how often an action was begun, and that it was."""
+    """*seen*, without what is not written: tries that were begun, and what the broker holds."""
     told = {
         run_id: (runs.resumed(whole).run.changed(attempt=0), dict(whole.event.fields))
         for run_id, whole in seen["runs"].items()
     }
     kept = {key: (json.dumps(one.value), one.until) for key, one in seen["kept"].items()}
     held = {subject: {*rules} for subject, rules in seen["held"].items()}
-    return {**seen, "runs": told, "kept": kept, "held": held}
+    return {**seen, "runs": told, "kept": kept, "held": held, "bound": {}}
 
 
 class StoredDaemon(DrawnDaemon):
@@ -66,7 +62,7 @@ class StoredDaemon(DrawnDaemon):
         if self._event is None:
             return stores.advanced(*changes.runs, kept=changes.kept, forgotten=changes.forgotten)
         (event, call), self._event = self._event, None
-        programs = tuple((whole.program.digest, whole.program.source) for whole in moves.runs)
+        programs = tuple((whole.program.digest, whole.program.text) for whole in moves.runs)
         accepted = stores.accepted(
             self.events, event=event, call=call, body=b"{}", received=self.now, changes=changes,
             programs=programs, verdicts=(),
@@ -105,7 +101,7 @@ AWAY: Happening = ("targets", False)
 @example(one_rule(actions=[FAN]), [AWAY, RING])
 @example(one_rule(actions=[FAN], mode="restart"), [AWAY, RING, RING])
 @example(one_rule(actions=[{"log": "a"}], mode="queued", per="call"), [AWAY, RING, RING])
-@given(rule_sets(), HAPPENINGS)
+@given(rule_sets(), STREAMS)
 def test_promise_2_a_process_that_dies_at_any_point_is_followed_by_one_that_remembers_the_same(
     rules: RuleSets, happenings: list[Happening]
 ) -> None:
@@ -187,7 +183,7 @@ def test_whether_finally_is_owed_after_a_crash(changes: dict[str, Any], begun: b
     with store() as kept:
         source = {**stores.SOURCE, "mode": "restart"}
         run = stores.run(1, **changes)
-        kept.write(stores.accepted(1, run, programs=(("digest", source),)))
+        kept.write(stores.accepted(1, run, programs=(("digest", json.dumps(source)),)))
         memory, _ = recall(kept.store, made_of)
     (whole,) = memory.runs.values()
     assert whole.run == run.changed(begun=begun)

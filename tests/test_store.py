@@ -6,6 +6,7 @@ To try another store, add its ``Kind`` to ``KINDS``.
 # Over 300 lines: the one suite of the store's contract.
 
 import contextlib
+import json
 import os
 import resource
 import signal
@@ -42,6 +43,8 @@ from pbxrules.store import (
     reading,
 )
 from pbxrules.store import sqlite as sqlite_store
+from pbxrules.store.ahead import SIZE as LOG_SIZE
+from pbxrules.store.ahead import make_room
 from pbxrules.store.ballast import SIZE, Ballast
 from pbxrules.store.migrations import MIGRATIONS
 from pbxrules.store.pruning import CHUNK, KEEP_REFUSED, Keep
@@ -207,11 +210,11 @@ def test_each_run_is_loaded_with_the_source_of_its_own_program(opened: Open) -> 
     with opened() as kept:
         kept.write(
             accepted(1, run(1)),
-            accepted(2, run(2, program="new"), programs=(("new", other),)),
+            accepted(2, run(2, program="new"), programs=(("new", json.dumps(other)),)),
             accepted(3, run(3)),
         )
     with opened() as kept:
-        kept.write(accepted(4, run(4, program="new"), programs=(("new", other),)))
+        kept.write(accepted(4, run(4, program="new"), programs=(("new", json.dumps(other)),)))
         assert [each.source for each in kept.loaded()] == [SOURCE, other, SOURCE, other]
 
 
@@ -283,7 +286,7 @@ def test_the_id_of_a_branch_that_is_gone_may_come_again(opened: Open) -> None:
     branch = run(1, 500, parent=run(1).id)
     other = run(1, 500, rule="other", trigger="2", lane="l", call="c", program="new")
     with opened() as kept:
-        kept.write(accepted(1, run(1), programs=(("digest", SOURCE), ("new", {}))))
+        kept.write(accepted(1, run(1), programs=(("digest", json.dumps(SOURCE)), ("new", "{}"))))
         kept.write(advanced(branch), advanced(ended(branch)), advanced(other))
         assert [(each.run, each.source) for each in kept.loaded()] == [
             (run(1), SOURCE), (other, {}),
@@ -924,7 +927,7 @@ def test_an_event_stays_while_a_run_of_it_waits(opened: Open, verb: str) -> None
     for _ in range(2):
         with opened(events=10) as kept:
             if kept.store.next_event_id == 1:
-                programs = (("digest", SOURCE), ("gone", other))
+                programs = (("digest", json.dumps(SOURCE)), ("gone", json.dumps(other)))
                 kept.write(accepted(1, run(1, 1), waits, programs=programs))
                 kept.write(*(accepted(number) for number in range(2, 50)), advanced(ended(run(1))))
             commit_often(kept)
@@ -1026,7 +1029,7 @@ def changes(event_id: int) -> st.SearchStrategy[Changes]:
 @settings(max_examples=40)
 @given(begun=changes(1), later=changes(1))
 def test_runs_and_values_come_back_exactly(kind: Kind, begun: Changes, later: Changes) -> None:
-    event = accepted(1, changes=begun, programs=(("digest", SOURCE),))
+    event = accepted(1, changes=begun, programs=(("digest", json.dumps(SOURCE)),))
     books = Books()
     with tempfile.TemporaryDirectory() as folder:
         kept = open_in(kind, Path(folder))
@@ -1139,7 +1142,7 @@ class Daemon:
         event = accepted(
             self._next_id,
             changes=replace(remembers, runs=(*made, *moved)),
-            programs=(("digest", SOURCE),),
+            programs=(("digest", json.dumps(SOURCE)),),
             at=at,
             subject="101" if number == 3 else None,
         )
@@ -1444,6 +1447,36 @@ def test_it_writes_through_to_the_disk(tmp_path: Path) -> None:
             for name in ("journal_mode", "synchronous")
         }
     assert told == {"journal_mode": "wal", "synchronous": 2}
+
+
+def test_no_commit_behind_a_start_waits_for_its_log_to_grow(tmp_path: Path) -> None:
+    with sqlite(tmp_path) as kept:
+        log = kept.folder / "pbxrules.db-wal"
+        room = log.stat().st_size
+        assert room == LOG_SIZE
+        for number in range(1, 400):  # some 3 pages each: the log begins again meanwhile
+            kept.write(accepted(number, run(number)))
+        assert log.stat().st_size == room
+
+
+def test_a_log_that_a_crash_left_keeps_what_it_holds(tmp_path: Path) -> None:
+    log = tmp_path / "pbxrules.db-wal"
+    log.write_bytes(b"frames")
+    make_room(log)
+    make_room(log)
+    told = log.read_bytes()
+    assert len(told) == LOG_SIZE
+    assert told.rstrip(b"\0") == b"frames"
+
+
+def test_where_the_disk_has_no_room_for_it_the_log_grows_as_it_always_may(tmp_path: Path) -> None:
+    log = tmp_path / "pbxrules.db-wal"
+    make_room(log)
+    assert not log.exists(), "SQLite makes its files itself"
+    log.write_bytes(b"frames")
+    with no_file_may_grow():
+        make_room(log)
+    assert log.read_bytes() == b"frames"
 
 
 def test_a_store_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:

@@ -1,36 +1,21 @@
 """A daemon on a virtual clock: the engine, and a disk that a crash leaves behind."""
 
-import json
 from collections.abc import Iterator
-from dataclasses import replace
-from functools import lru_cache
-from typing import Any
+from typing import cast
 
-from pbxrules import engine, programs, runs
+from pbxrules import engine, runs
 from pbxrules.calls import Change, Known
 from pbxrules.engine import Arrival
 from pbxrules.memory import TIMED, Memory, Moves, Whole
-from pbxrules.model import (
-    Decision,
-    Delivery,
-    Done,
-    Event,
-    Kept,
-    KeptKey,
-    Moment,
-    Outcome,
-    Program,
-    Run,
-)
+from pbxrules.model import Decision, Delivery, Event, Moment, Outcome, Run
+from pbxrules.recall import recall
 from pbxrules.rules import RuleSet
-from pbxrules.store import rows
+from pbxrules.store import OpenRun, Store
 from pbxrules.walking import names_of
-from tests import rulefiles
+from tests.disk import Disk, program_of
 
 STARTS = Moment(boot="boot 0", uptime_s=1000.0, wall_s=1_795_518_000.0)
 
-SETTLING_S = 5.0
-"""After a start no ``for`` and no ``wait_for`` ends by time for so long."""
 Name = tuple[int, str]
 """A run: its event's id, and its rule."""
 Stop = tuple[float, Name, str, str]
@@ -55,9 +40,9 @@ class Daemon:
         """The runs that have not ended, as the dispatcher holds them."""
         self.ended: dict[int, Run] = {}
         self.under_way: set[int] = set()
-        self._disk: dict[int, Whole] = {}
-        self._kept: dict[KeptKey, Kept] = {}
-        self._not_before: dict[int, Moment] = {}
+        self._disk = Disk()
+        self._wakes: dict[int, Moment] = {}
+        """When runs are woken, or tried, that rested at the last start."""
 
     # --- what happens ------------------------------------------------------------------------
 
@@ -68,6 +53,14 @@ class Daemon:
         decision, moves = engine.decide(self.ruleset, self.memory, arrival, self.now)
         self._apply(moves)
         return decision
+
+    def lose(self, event: Event, call: str, *, sure: bool) -> None:
+        """Take an event whose commit fails: it never came."""
+        arrival = Arrival(event=event, id=self.events + 1, call=call, sure=sure)
+        _, moves = engine.decide(self.ruleset, self.memory, arrival, self.now)
+        before = self.memory.undoing(moves)
+        self.memory.apply(moves)
+        self.memory.undo(before, moves)
 
     def _told(self, event: Event, call: str, *, sure: bool) -> Change:
         """What an event tells of its call; the ids that only doubtful ones bore are doubtful."""
@@ -105,38 +98,42 @@ class Daemon:
         """Be killed, and start again at *now* with nothing but what is on disk."""
         self.now = now
         self.under_way.clear()
-        self.open = {id_: runs.resumed(read_back(whole)) for id_, whole in self._disk.items()}
-        waiting = [id_ for id_, whole in self.open.items() if whole.run.verb in ("for", "wait_for")]
-        self._not_before = dict.fromkeys(waiting, now.after(SETTLING_S))
-        kept = [replace(k, value=json.loads(json.dumps(k.value))) for k in self._kept.values()]
-        self.memory = Memory(kept, self.open.values())
+        self.memory, owed = recall(cast(Store, self._disk), program_of)
+        self._wakes = {run.id: now.after(_left_s(run, now)) for run in owed}
+        self.open = {
+            loaded.run.id: runs.resumed(Whole(loaded.run, loaded.event, program_of(loaded)))
+            for loaded in self._disk.load([run.id for run in owed])
+        }
 
     def reload(self, ruleset: RuleSet) -> None:
         self.ruleset = ruleset
         self._apply(engine.reloaded(ruleset, self.memory, self.now))
 
     def _apply(self, moves: Moves) -> None:
+        before_all = {whole.run.id: self._disk.runs.get(whole.run.id) for whole in moves.runs}
         self.memory.apply(moves)
-        written = moves.changes
-        for key in written.forgotten:
-            self._kept.pop(key, None)
-        self._kept |= {kept.key: kept for kept in written.kept}
+        self._disk.write(moves)
         for whole in moves.runs:
-            run = whole.run
-            before = self._disk.pop(run.id, None)
-            if before is None or _rest(before.run) != _rest(run):
+            run, before = whole.run, before_all[whole.run.id]
+            moved = before is None or _rest(before.run) != _rest(run)
+            if moved:
                 self.under_way.discard(run.id)
-                self._not_before.pop(run.id, None)
+            if moved or (before is not None and before.run.next_try != run.next_try):
+                self._wakes.pop(run.id, None)
             if run.ended:
                 self.open.pop(run.id, None)
                 self.ended[run.id] = run
             else:
-                self.open[run.id] = self._disk[run.id] = whole
+                self.open[run.id] = whole
 
     # --- what is seen ------------------------------------------------------------------------
 
     def whole(self, run_id: int) -> Whole:
         return self.memory.runs.get(run_id) or self.open[run_id]
+
+    def left_s(self, run_id: int) -> float:
+        """The seconds until a run is woken or may be tried; negative where that is past."""
+        return between(self.now, self._wakes.get(run_id, self.whole(run_id).run.next_try))
 
     def name(self, run: Run) -> Name:
         return run.event_id, run.rule
@@ -147,10 +144,8 @@ class Daemon:
 
     def _stops_of(self, run_id: int) -> Iterator[Stop]:
         run, name = self.whole(run_id).run, self.name(self.whole(run_id).run)
-        left = between(self.now, run.next_try)
+        left = self.left_s(run_id)
         if run.verb in TIMED:
-            if run_id in self._not_before:
-                left = max(left, between(self.now, self._not_before[run_id]))
             if run.verb != "join" and (run.verb != "lane" or run.expires_s is not None):
                 yield left, name, "", run.verb
         elif run_id not in self.under_way:
@@ -170,9 +165,9 @@ class Daemon:
         made = runs.delivery(whole, names=names, secrets={}, store_id="s", now=self.now)
         assert isinstance(made, Delivery), made
         args = made.args
-        return str(
-            args["argv"][-1] if made.verb == "shell" else args.get("text", args.get("payload"))
-        )
+        told = (args[name] for name in ("text", "payload", "body", "json", "argv") if name in args)
+        (text,) = told
+        return str(text[-1] if made.verb == "shell" else text)
 
 
 def _unknown(call: str, now: Moment) -> Known:
@@ -184,124 +179,11 @@ def _unknown(call: str, now: Moment) -> Known:
     )  # fmt: skip
 
 
+def _left_s(run: OpenRun, now: Moment) -> float:
+    """As ``left_s``, at a start."""
+    settling_s = runs.settling_s(run.verb, run.next_try, run.expires_s, now)
+    return max(settling_s, runs.left_s(run.due, run.next_try, now))
+
+
 def _rest(run: Run) -> tuple[str, tuple[tuple[str, int], ...]]:
     return run.position, tuple(run.counters.items())
-
-
-def read_back(whole: Whole) -> Whole:
-    """A run as its row on disk has it, with its program made anew from the rule's JSON."""
-    boots: list[str] = []
-
-    def number(boot: str) -> int:
-        boots.append(boot)
-        return len(boots) - 1
-
-    row = rows.run_row(whole.run, number)
-    run = rows.run(row, whole.run.event_id, dict(enumerate(boots)))
-    return Whole(run, whole.event, program_of(json.dumps(whole.program.source)))
-
-
-@lru_cache(maxsize=1_000)
-def program_of(source: str) -> Program:
-    return programs.program(json.loads(source), rulefiles.LANGUAGE)
-
-
-class House(Daemon):
-    """A daemon whose actions are tried as soon as they are owed."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(rulefiles.ruleset(text), STARTS)
-        self.began = STARTS
-        self.up = True
-        """Whether actions can be tried."""
-        self.answers: dict[str, Outcome] = {}
-        """By what an action tells; without one it is done."""
-        self.slow: set[str] = set()
-        """Actions whose tries end by ``finish`` only."""
-        self.told: list[tuple[float, str]] = []
-        """When what was tried, in seconds since the start."""
-
-    def tell(self, kind: str = "ring", call: str = "c1", *, sure: bool = True, **more: str) -> None:
-        """Let an event come."""
-        fields = {"event": kind, "action": "A", "received_at": "now", "call_id": call, **more}
-        self.wait(0)
-        call = "" if kind == "extension_status" else call
-        self.report(Event(fields=fields, payload={}), call, sure=sure)
-        self.wait(0)
-
-    def wait(self, seconds: float) -> None:
-        """Let time pass, and do what is due."""
-        self._try()
-        while (stops := self.stops()) and stops[0][0] <= seconds:
-            left = max(0.0, stops[0][0])
-            seconds -= left
-            self.now = self.now.after(left)
-            self._do(stops[0])
-            self._try()
-        self.now = self.now.after(seconds)
-
-    def finish(self, says: str, outcome: Outcome | None = None) -> None:
-        """Let a try that is under way end."""
-        (run_id,) = (run_id for run_id in self.under_way if self.says(run_id) == says)
-        self.tried(run_id, outcome or Done())
-        self._try()
-
-    def die(self, down_s: float = 0.0) -> None:
-        """Be killed, and start again after a time."""
-        self.crash(self.now.after(down_s))
-        self.wait(0)
-
-    def set_wall_clock(self, by_s: float) -> None:
-        """Set it by so much; the uptime goes on."""
-        self.now = replace(self.now, wall_s=self.now.wall_s + by_s)
-
-    def change(self, text: str) -> None:
-        """Reload, with other rules."""
-        self.reload(rulefiles.ruleset(text))
-        self.wait(0)
-
-    def _do(self, stop: Stop) -> None:
-        _, name, says, what = stop
-        for run_id in [*self.open]:
-            if self.name(self.whole(run_id).run) == name and self.says(run_id) == says:
-                if what == "expires":
-                    self.expire(run_id)
-                elif what != "again" and not self.whole(run_id).run.parent:
-                    self.wake(run_id)
-                return
-
-    def _try(self) -> None:
-        while self.up and (owed := self._can_be_tried()):
-            run_id = min(owed, key=lambda one: self.whole(one).run.due.uptime_s)
-            if runs.expired(self.whole(run_id).run, self.now):
-                self.expire(run_id)
-                continue
-            says = self.says(run_id)
-            self.told.append((between(self.began, self.now), says))
-            self.begin(run_id)
-            if says not in self.slow:
-                self.tried(run_id, self.answers.get(says, Done()))
-
-    def _can_be_tried(self) -> list[int]:
-        return [
-            run_id
-            for run_id in self.open
-            if self.whole(run_id).run.verb not in TIMED
-            and run_id not in self.under_way
-            and self.now.reached(self.whole(run_id).run.next_try)
-        ]
-
-    @property
-    def said(self) -> list[str]:
-        """What was tried, in that order."""
-        return [says for _, says in self.told]
-
-    @property
-    def state(self) -> dict[str, Any]:
-        return self.memory.state(self.ruleset.state)
-
-    @property
-    def ends(self) -> list[str]:
-        """How the runs that have ended did, in the order of their events."""
-        ended = sorted(self.ended.items())
-        return [run.outcome or run.tried[-1].state for _, run in ended if not run.parent]

@@ -51,10 +51,10 @@ def field_test(field: str, wanted: Any, groups: Mapping[str, Sequence[str]]) -> 
 @lru_cache(maxsize=4096)
 def _exact(field: str, texts: tuple[str, ...]) -> FieldTest:
     """Shared by all rules that ask for the same: ``event: ring`` stands in every other rule."""
-    part = _of_texts("equals", texts)
-    if len(texts) > 1:
-        return _of_field(field, part)
+    if len(texts) != 1:
+        return _of_field(field, _of_texts("equals", texts))
     (wanted,) = texts
+    key = Key(kind="equals", texts=frozenset(texts), exact=True)
 
     # What most tests are, at half the cost of any other.
     def holds(value: FieldValue | None) -> bool:
@@ -64,7 +64,7 @@ def _exact(field: str, texts: tuple[str, ...]) -> FieldTest:
             return wanted in value
         return value is not None and str(value) == wanted
 
-    return FieldTest(field=field, wanted=part.wanted, holds=holds, key=part.key)
+    return FieldTest(field=field, wanted=wanted, holds=holds, key=key)
 
 
 def _of_field(field: str, part: Part) -> FieldTest:

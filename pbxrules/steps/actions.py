@@ -1,6 +1,7 @@
 """Actions: a verb with its arguments, and how it is tried."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from pbxrules.language import Verb, duration_s
@@ -62,11 +63,13 @@ def _arguments(
 def _retry(verb: Verb, step: Mapping[str, Any], *, on_and_on: bool) -> Retry:
     usual = {**verb.retry, "attempts": None} if on_and_on else verb.retry
     retry = {**usual, **step.get("retry", {})}
-    return Retry(
-        attempts=retry.get("attempts"),
-        delay_s=duration_s(retry["delay"]),
-        max_delay_s=duration_s(retry["max_delay"]),
-    )
+    return _shared(retry.get("attempts"), retry["delay"], retry["max_delay"])
+
+
+@lru_cache(maxsize=1024)
+def _shared(attempts: int | None, delay: str, max_delay: str) -> Retry:
+    """Kept once: nearly all rules say the same of it, or nothing."""
+    return Retry(attempts=attempts, delay_s=duration_s(delay), max_delay_s=duration_s(max_delay))
 
 
 def _expires_s(written: str, *, last: bool) -> float | None:

@@ -42,8 +42,8 @@ class Accepted:
     verdicts: tuple[Verdict, ...]
     changes: Changes
     """The runs that begin, those of earlier events that it moved or ended, and memory."""
-    programs: tuple[tuple[str, Mapping[str, Any]], ...]
-    """Digest and source of the programs of the runs that begin."""
+    programs: tuple[tuple[str, str], ...]
+    """Digest and JSON text of the programs of the runs that begin."""
 
 
 @record()

@@ -34,6 +34,7 @@ from pbxrules.store import (
     Settled,
     reading,
 )
+from pbxrules.store.ahead import make_room
 from pbxrules.store.ballast import Ballast
 from pbxrules.store.migrations import migrate
 from pbxrules.store.pruning import Keep, Pruner
@@ -113,6 +114,7 @@ class SqliteStore:
                 raise StoreError(f"{folder}: {exc}") from exc
             opened.pop_all()
         self.path = folder / "pbxrules.db"
+        make_room(folder / "pbxrules.db-wal")
         self.next_event_id = self._pruner.last_event_id + 1
         self._ballast = Ballast(folder / "ballast")
         self._ballast.take()

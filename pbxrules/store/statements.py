@@ -54,9 +54,9 @@ class Statements:
         for change in changes:
             match change:
                 case Accepted():
-                    for digest, source in change.programs:
+                    for digest, text in change.programs:
                         if digest not in self._programs:
-                            self._insert_program(digest, to_json(source))
+                            self._insert_program(digest, text)
                     events.append(event_row(change, self._boot(change.received.boot)))
                 case SeenAgain():
                     self._insert_events(events)
@@ -93,8 +93,8 @@ class Statements:
             sql = f"{start} {between.join([one] * len(chunk))}"
             self._db.execute(sql, list(itertools.chain.from_iterable(chunk)))
 
-    def _insert_program(self, digest: str, source: str) -> None:
-        self._db.execute("INSERT OR IGNORE INTO programs VALUES (?, ?)", (digest, source))
+    def _insert_program(self, digest: str, text: str) -> None:
+        self._db.execute("INSERT OR IGNORE INTO programs VALUES (?, ?)", (digest, text))
         self._programs.add(digest)
 
     def _see_again(self, seen: SeenAgain) -> None:

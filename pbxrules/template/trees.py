@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from pbxrules.template.compiling import checked, is_plain
@@ -42,9 +43,25 @@ def compile_tree(value: Any, context: Context, names: Names) -> Tree:
         raise TemplateError(builder.problems)
     return Tree(
         is_literal=evaluate is None,
-        uses=frozenset(builder.uses),
-        _evaluate=evaluate or (lambda _: value),
+        uses=_shared(frozenset(builder.uses)),
+        _evaluate=evaluate or _Literal(value),
     )
+
+
+@lru_cache(maxsize=1024)
+def _shared(names: frozenset[str]) -> frozenset[str]:
+    """*names*, kept once: most rules use the same few, or none."""
+    return names
+
+
+@dataclass(frozen=True, slots=True)
+class _Literal:
+    """Nothing to fill in; a fifth of what a function would take, for each argument of a rule."""
+
+    value: Any
+
+    def __call__(self, _: Scope) -> Any:
+        return self.value
 
 
 class _Builder:
