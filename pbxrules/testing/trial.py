@@ -96,10 +96,8 @@ def run(
         for happening in case.happens:
             daemon.go_on_to(happening.at_s)
             if isinstance(happening, Broker):
-                told = "up" if happening.up else "down"
-                trial.happened.append(Moved(at_s=daemon.at_s, kind="broker", what=told))
-                daemon.broker_up = happening.up
-                daemon.work()
+                witness.broker(up=happening.up)
+                daemon.set_broker(up=happening.up)
             else:
                 daemon.report(happening.event)
         daemon.finish(LONGEST_S)
@@ -136,6 +134,10 @@ class _Witness:
     def _note(self, kind: str, rule: str, what: str, told: Any = None) -> None:
         at_s = self.daemon.at_s
         self._trial.happened.append(Moved(at_s=at_s, kind=kind, rule=rule, what=what, told=told))
+
+    def broker(self, *, up: bool) -> None:
+        """The broker goes, or is back."""
+        self._note("broker", "", "up" if up else "down")
 
     def decided(self, event: Event, decision: Decision) -> None:
         self._note("event", "", event.kind, event)
