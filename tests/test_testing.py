@@ -242,6 +242,23 @@ expect:
     assert came(rule.replace("mode: queued", "mode: queued\n  expires: never"), body) == []
 
 
+def test_a_run_that_waited_in_its_lane_for_too_long_never_starts() -> None:
+    rule = """\
+rules:
+- id: r
+  triggers: any
+  mode: queued
+  actions: [{log: "{{ caller }}"}, {delay: 2m}]
+"""
+    body = """\
+events: [{event: ring, caller: 1}, {at: 1s, event: ring, caller: 2}]
+expect: [{rule: r, times: 2}]
+"""
+    result = outcome(rule, body)
+    assert result.failures[0].came == ("it came once: at 0s",)
+    assert "61 r does not start: not done within 60 s, never tried" in timeline(result)
+
+
 def test_a_restart_ends_the_run_and_its_finally_is_done() -> None:
     rule = """\
 rules:
