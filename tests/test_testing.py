@@ -35,6 +35,7 @@ RING = "events: [{at: 0s, event: ring, extension: 101}]\n"
         pytest.param("{mqtt: {payload: {n: '1'}}}", False, id="inside JSON a text is no number"),
         pytest.param("{mqtt: {payload: '{\"n\": 1}'}}", False, id="a text is the whole of it"),
         pytest.param("{mqtt: {retain: true}}", False, id="an argument that is not there"),
+        pytest.param("{mqtt: {retain: false, qos: 1}}", True, id="what is so unless told"),
         pytest.param("{at: 0s, rule: lamp}", True, id="at its moment"),
         pytest.param("{at: 50ms, rule: lamp}", True, id="within 50 ms"),
         pytest.param("{at: 51ms, rule: lamp}", False, id="51 ms are too far"),

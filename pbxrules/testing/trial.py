@@ -7,7 +7,6 @@ from typing import Any
 from pbxrules.language import Verb
 from pbxrules.memory import TIMED, Draft, Moves, Whole
 from pbxrules.model import Decision, Delivery, Done, Event, GiveUp, Moment, Outcome, Run
-from pbxrules.rules import RuleSet
 from pbxrules.testing.answering import Answers
 from pbxrules.testing.cases import Broker, Case
 from pbxrules.testing.coverage import Coverage
@@ -71,27 +70,21 @@ class Trial:
 
 def run(
     case: Case,
-    ruleset: RuleSet,
+    coverage: Coverage,
     *,
     verbs: Mapping[str, Verb],
     secrets: Mapping[str, str],
-    coverage: Coverage,
 ) -> Trial:
-    """Run *case* by the rules that *coverage* watches.
+    """Run *case* by the rules of *coverage*, which notes what of them comes into play.
 
-    Args:
-        case: The case.
-        ruleset: As ``Coverage.ruleset`` has it.
-        verbs: Of the language.
-        secrets: What stands for each.
-        coverage: Where it is noted what of the rules came into play.
+    *secrets* are the texts that stand for them, *verbs* those of the language.
     """
     trial = Trial()
     witness = _Witness(trial, Answers(case.answers, verbs), coverage)
     now = Moment(boot=BOOT, uptime_s=UPTIME_S, wall_s=case.began_s)
-    daemon = witness.daemon = Daemon(ruleset, now, secrets, witness)
+    daemon = witness.daemon = Daemon(coverage.ruleset, now, secrets, witness)
     _set_state(daemon, case.state)
-    trial.states.append((0.0, daemon.memory.state(ruleset.state)))
+    trial.states.append((0.0, daemon.memory.state(daemon.ruleset.state)))
     try:
         for happening in case.happens:
             daemon.go_on_to(happening.at_s)
