@@ -165,7 +165,7 @@ class Daemon:
         made = runs.delivery(whole, names=names, secrets={}, store_id="s", now=self.now)
         assert isinstance(made, Delivery), made
         args = made.args
-        (text,) = (args[name] for name in ("text", "payload", "body", "argv") if name in args)
+        text = next((args[n] for n in ("text", "payload", "body", "json", "argv") if n in args), "")
         return str(text[-1] if made.verb == "shell" else text)
 
 
