@@ -46,10 +46,10 @@ bench: ## the figures beside those of others: speed, delay, memory, start
 	@$(MAKE) --silent $(VENV)/.dev
 	@$(BIN)/python -m bench $(ARGS)
 
-schemas: $(VENV)/.demo ## rules.schema.json anew, from schemas/parts
+schemas: $(VENV)/.demo ## rules.schema.json and tests.schema.json anew, from schemas/parts
 	@$(BIN)/python scripts/bundle_schemas.py
 
-docs: schemas ## docs/reference.md and docs/problems.md anew, from the tables of the code
+docs: schemas ## the pages of docs that the tables of the code make, anew
 	@$(BIN)/python scripts/write_reference.py
 
 clean: ## remove .venv and everything else that was made

@@ -32,6 +32,7 @@ examples:
   python -m bench --quick                 everything, roughly, under two minutes
   python -m bench --only a,c,throughput   two contestants, one part
   python -m bench --only deciding         what one ring costs, by the number of rules
+  python -m bench --only testing          1,000 tests of rules
   python -m bench --json figures.json
 """
 

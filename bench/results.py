@@ -10,6 +10,8 @@ from bench.joining import ALERT, BYE, SHARED, Joining
 from bench.lasting import MIXED, WAITING, Lasting
 from bench.loading import RULES, Loading
 from bench.reloading import Reload
+from bench.testing import CASES, Testing
+from bench.testing import RULES as RULES_TESTED
 from bench.throughput import Throughput
 
 AT_LEAST_OF_TORNADO = 0.8
@@ -29,6 +31,7 @@ WAIT_S = 0.05
 MIXED_S = 40e-6
 WAITING_MB = 40.0
 LATE_S = 0.02
+TESTED_S = 5.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -48,6 +51,7 @@ class Results:
     loading: list[Loading] = field(default_factory=list)
     reloading: list[Reload] = field(default_factory=list)
     lasting: Lasting | None = None
+    testing: list[Testing] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +97,7 @@ def verdicts(results: Results) -> list[Verdict]:
         *many_rules(results),
         *decisions(results),
         *remembering(results),
+        *testing(results),
     ]
 
 
@@ -287,6 +292,21 @@ def remembering(results: Results) -> list[Verdict]:
     return found
 
 
+def testing(results: Results) -> list[Verdict]:
+    """Judge how long tests of rules take."""
+    if not results.testing:
+        return []
+    seconds = statistics.median(each.seconds for each in results.testing)
+    return [
+        Verdict(
+            name=f"{CASES:,} cases of {RULES_TESTED} rules, median of {len(results.testing)}",
+            wanted=f"< {TESTED_S:.0f} s",
+            seen=f"{seconds:.2f} s",
+            met=seconds < TESTED_S,
+        )
+    ]
+
+
 def as_json(results: Results) -> dict[str, object]:
     """Return everything as values that JSON has; latencies as percentiles, in seconds."""
     return {
@@ -314,6 +334,7 @@ def as_json(results: Results) -> dict[str, object]:
             for each in results.reloading
         ],
         "lasting": asdict(results.lasting) if results.lasting else None,
+        "testing": [asdict(each) for each in results.testing],
         "verdicts": [asdict(verdict) for verdict in verdicts(results)],
     }
 

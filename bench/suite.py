@@ -6,7 +6,17 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import daemon, deciding, joining, lasting, latency, loading, reloading, throughput
+from bench import (
+    daemon,
+    deciding,
+    joining,
+    lasting,
+    latency,
+    loading,
+    reloading,
+    testing,
+    throughput,
+)
 from bench.broker import mosquitto
 from bench.contestants import PBXRULES, TORNADO, WEBHOOK, Contestant, contestant
 from bench.processes import free_port
@@ -14,8 +24,8 @@ from bench.results import Results, percentile
 
 THROUGHPUT, LATENCY, SIZE = "throughput", "latency", "size"
 DECIDING, LOADING, RELOADING = "deciding", "loading", "reloading"
-JOINING, LASTING = "joining", "lasting"
-PARTS = (THROUGHPUT, LATENCY, SIZE, DECIDING, LOADING, RELOADING, JOINING, LASTING)
+JOINING, LASTING, TESTING = "joining", "lasting", "testing"
+PARTS = (THROUGHPUT, LATENCY, SIZE, DECIDING, LOADING, RELOADING, JOINING, LASTING, TESTING)
 OF_CONTESTANTS = frozenset({THROUGHPUT, LATENCY, SIZE})
 SETTLE_S = 1.0
 FSYNCS = 100
@@ -75,6 +85,8 @@ def by_itself(plan: Plan, results: Results, folder: Path, say: Say) -> None:
         results.joining = joining.measure(say)
     if LASTING in plan.parts:
         results.lasting = lasting.measure(plan.program, folder / LASTING, say)
+    if TESTING in plan.parts:
+        tests(plan, results, folder, say)
 
 
 def beside_others(plan: Plan, results: Results, folder: Path, say: Say) -> None:
@@ -175,6 +187,13 @@ def loads(plan: Plan, results: Results, folder: Path, say: Say) -> None:
             f"loading {number}/{plan.starts}  {loading.RULES} rules in {each.seconds:.2f} s,"
             f" {each.more_mb:.0f} MB more"
         )
+
+
+def tests(plan: Plan, results: Results, folder: Path, say: Say) -> None:
+    """Take the time of many tests of rules."""
+    results.testing = testing.measure(folder, times=plan.starts)
+    for number, each in enumerate(results.testing, start=1):
+        say(f"testing {number}/{plan.starts}  {testing.CASES} cases in {each.seconds:.2f} s")
 
 
 def reloads(plan: Plan, results: Results, folder: Path, say: Say) -> None:

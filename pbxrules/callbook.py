@@ -12,8 +12,8 @@ from typing import Any
 
 from pbxrules.calls import Calls, Known, assign
 from pbxrules.clock import iso
-from pbxrules.logs import escape
 from pbxrules.model import Event, Moment
+from pbxrules.printable import escape
 from pbxrules.store import reading
 from pbxrules.store.reading import EventRecord
 

@@ -3,6 +3,7 @@
 import time
 import uuid
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 
 from pbxrules.model import Moment
@@ -28,4 +29,11 @@ class Clock:
 
 def iso(wall_s: float) -> str:
     """The UTC time as ISO 8601 text, to the millisecond: ``2026-11-23T06:31:00.250+00:00``."""
-    return datetime.fromtimestamp(wall_s, UTC).isoformat(timespec="milliseconds")
+    second, micros = divmod(round(wall_s * 1e6), 1_000_000)
+    return f"{_second(second)}.{micros // 1000:03d}+00:00"
+
+
+@lru_cache(maxsize=4)
+def _second(wall_s: int) -> str:
+    """A report has two such texts, and a second may have a thousand reports."""
+    return datetime.fromtimestamp(wall_s, UTC).strftime("%Y-%m-%dT%H:%M:%S")

@@ -79,6 +79,10 @@ _KEYS: Mapping[str, Code] = {
         "A regular expression can't be read by RE2, which has no look-around.",
         "The message says why. Quote it by single quotes, which leave backslashes alone.",
     ),
+    "bad-report": Code(
+        "A test has a report that the PBX would not send: the daemon would refuse it.",
+        "The message says what is wrong. An event in our own fields needs less of it.",
+    ),
     "lone-modifier": Code(
         "`ignore_case` stands where no text is compared.", "Write an operator beside it."
     ),
@@ -119,6 +123,7 @@ _NAMES: Mapping[str, Code] = {
         "Two names of the state are the same.",
         "Rename one; all files share them.",
     ),
+    "duplicate-test": Code("Two tests of a file have one name.", "Rename one."),
     "duplicate-time": Code("Two times have one name.", "Rename one; all files share them."),
     "missing-variable": Code(
         "A script names a variable that it is not given.",
@@ -136,6 +141,10 @@ _NAMES: Mapping[str, Code] = {
     "unknown-member": Code(
         "No report of this event has such a member, by your own schema of it.",
         "See that schema.",
+    ),
+    "unknown-rule": Code(
+        "A test names a rule that its folder has not.",
+        "Correct the id; a rule with `enabled: false` never fires.",
     ),
     "unknown-script": Code(
         "No file declares this script.",

@@ -32,6 +32,7 @@ from pbxrules.errors import ProblemsError, StoreError
 from pbxrules.loading import Snapshot
 from pbxrules.memory import Whole
 from pbxrules.model import GiveUp, Step
+from pbxrules.printable import escape
 from pbxrules.schema import Path as Keys
 from pbxrules.showing import event_lines, is_owed
 from pbxrules.store import reading
@@ -145,9 +146,9 @@ class _Demo:
 
     def _show(self, record: EventRecord, got: list[Message]) -> None:
         for pieces in event_lines(record):
-            self._say(*((logs.escape(text), style) for text, style in pieces))
+            self._say(*((escape(text), style) for text, style in pieces))
         for topic, payload in got:
-            self._say(("       ⇐ ", "green"), (topic, "green"), f" {logs.escape(payload)}")
+            self._say(("       ⇐ ", "green"), (topic, "green"), f" {escape(payload)}")
 
     async def _settled(self) -> EventRecord:
         """The next event, once nothing of it is owed any more or it took too long."""
@@ -183,7 +184,7 @@ class _Demo:
                 self._shown = record.id
                 self._show(record, await subscriber.take(Counter()))
             for topic, payload in await subscriber.take(Counter()):
-                self._say(("       ⇐ ", "green"), (topic, "green"), f" {logs.escape(payload)}")
+                self._say(("       ⇐ ", "green"), (topic, "green"), f" {escape(payload)}")
             await asyncio.sleep(0.2)
 
 

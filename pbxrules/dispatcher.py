@@ -132,7 +132,7 @@ class Dispatcher:
         """Take up what was owed when the last process ended, and begin."""
         now = self._now()
         for run in owed:
-            due = self._uptime(run.due)
+            due = _uptime(run.due, now)
             held = _Held(run.id, run.rule, run.lane, run.verb, due, _late(due, run.expires_s))
             self._held[run.id] = held
             self.waiting[run.rule] += 1
@@ -143,24 +143,11 @@ class Dispatcher:
             elif run.verb in TIMED:
                 self._read_again([held])
             else:
-                self._place(held, self._next_try(run))
+                self._place(held, _next_try(run, now), now)
         self.reloaded()  # the rules may have been changed while nobody ran
         self._sweep()
         for verb in self._lines:
             self.pump(verb)
-
-    def _uptime(self, moment: Moment) -> float:
-        now = self._now()
-        if moment.boot == now.boot:
-            return moment.uptime_s
-        return now.uptime_s - (now.wall_s - moment.wall_s)
-
-    def _next_try(self, run: Run | OpenRun) -> float:
-        """The uptime at which a run is to be tried, or woken."""
-        now = self._now()
-        if run.next_try.boot == now.boot:
-            return run.next_try.uptime_s
-        return now.uptime_s + runs.left_s(run.due, run.next_try, now)
 
     # --- what was written ----------------------------------------------------------------
 
@@ -204,15 +191,15 @@ class Dispatcher:
 
     def _rest(self, held: _Held, whole: Whole, *, not_before: float = 0.0) -> None:
         """Let a run wait for what it rests for."""
-        run = whole.run
+        run, now = whole.run, self._now()
         self._let_go(held)
         held.rest, held.minded = rest_of(run), touchable(whole)
-        held.verb, held.due = run.verb, self._uptime(run.due)
+        held.verb, held.due = run.verb, _uptime(run.due, now)
         held.late = _late(held.due, run.expires_s)
-        next_try = self._next_try(run)
+        next_try = _next_try(run, now)
         if run.verb not in TIMED:
             self._keep(held, whole)
-            self._place(held, next_try)
+            self._place(held, next_try, now)
             self.pump(run.verb)
         elif run.verb != "join" and (run.verb != "lane" or run.expires_s is not None):
             held.alarm = self._alarms.set(max(next_try, not_before), held)
@@ -298,9 +285,9 @@ class Dispatcher:
 
     # --- the lines ---------------------------------------------------------------------------
 
-    def _place(self, held: _Held, next_try: float) -> None:
+    def _place(self, held: _Held, next_try: float, now: Moment) -> None:
         """Line up a run now, or when its next try is due."""
-        if next_try <= self._now().uptime_s:
+        if next_try <= now.uptime_s:
             self._line_up(held)
         else:
             held.alarm = self._alarms.set(next_try, held)
@@ -369,8 +356,9 @@ class Dispatcher:
                 extra={"fields": {"why": str(trouble)}},
                 exc_info=None if isinstance(trouble, StoreError) else trouble,
             )
+            now = self._now()
             for held in cold:
-                self._place(held, self._now().uptime_s + SWEEP_S)
+                self._place(held, now.uptime_s + SWEEP_S, now)
             return
         found = {loaded.run.id: loaded for loaded in reading.result()}
         for held in cold:
@@ -465,6 +453,19 @@ class Dispatcher:
             self._expire(whole)
             return
         delivery = self._delivery(whole, now)
+        if isinstance(delivery, GiveUp):
+            whole = self._note_try(held, whole)
+            self._settle(held, whole, discreet(delivery, self._secrets()))
+            return
+        # First: what is noted of it can wait, and a lamp does not.
+        attempt = _begun(line.performer, delivery)
+        whole = self._note_try(held, whole)
+        line.under_way[held.id] = attempt
+        line.per_rule[held.rule] += 1
+        attempt.add_done_callback(lambda done: self._tried(line, held, whole, done))
+
+    def _note_try(self, held: _Held, whole: Whole) -> Whole:
+        """The run, with a try of its action begun."""
         run = runs.tried_once(whole.run)
         whole = Whole(run, whole.event, whole.program)
         if touchable(whole):
@@ -474,13 +475,7 @@ class Dispatcher:
             held.whole = whole
         if run.parent:
             self._memory.begun(run.parent)
-        if isinstance(delivery, GiveUp):
-            self._settle(held, whole, discreet(delivery, self._secrets()))
-            return
-        attempt = _begun(line.performer, delivery)
-        line.under_way[held.id] = attempt
-        line.per_rule[held.rule] += 1
-        attempt.add_done_callback(lambda done: self._tried(line, held, whole, done))
+        return whole
 
     def _delivery(self, whole: Whole, now: Moment) -> Delivery | GiveUp:
         secrets = self._secrets()
@@ -574,6 +569,20 @@ def _begun(performer: Performer, delivery: Delivery) -> "asyncio.Future[Outcome]
         broken: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         broken.set_exception(exc)
         return broken
+
+
+def _uptime(moment: Moment, now: Moment) -> float:
+    """A moment as the uptime of the boot that *now* is of."""
+    if moment.boot == now.boot:
+        return moment.uptime_s
+    return now.uptime_s - (now.wall_s - moment.wall_s)
+
+
+def _next_try(run: Run | OpenRun, now: Moment) -> float:
+    """The uptime at which a run is to be tried, or woken."""
+    if run.next_try.boot == now.boot:
+        return run.next_try.uptime_s
+    return now.uptime_s + runs.left_s(run.due, run.next_try, now)
 
 
 def _is_late(held: _Held, turn: int, now: Moment) -> bool:

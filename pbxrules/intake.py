@@ -147,32 +147,34 @@ class Intake:
         arrival = engine.arrival(ruleset, memory, event, self._next_id, now)
         self._next_id += 1
         decision, moves = engine.decide(ruleset, memory, arrival, now)
-        seen = Seen(
-            id=arrival.id,
-            event=event.kind,
-            digest=digest,
-            subject=subject,
-            resend_s=resends.span_s(event),
-            rules=tuple(rule.id for rule in decision.fired),
-            last_seen=now,
-        )
-        self._resends.add(seen)
-        self._waiting[arrival.id] = _Waiting(seen, [reply], moves, memory.undoing(moves))
-        memory.apply(moves)
+        resend_s = resends.span_s(event)
         accepted = Accepted(
             id=arrival.id,
             event=event,
             body=body,
             digest=digest,
             subject=subject,
-            resend_s=seen.resend_s,
+            resend_s=resend_s,
             received=now,
             call=arrival.call,
             verdicts=decision.verdicts,
             changes=decision.changes,
-            programs=tuple((w.program.digest, w.program.text) for w in moves.runs),
+            programs=tuple([(w.program.digest, w.program.text) for w in moves.runs]),
         )
+        # First: the writer wakes while the rest is noted, which it is before any answer comes.
         self._store.put(accepted, lambda fate: self._committed(accepted, moves, fate))
+        seen = Seen(
+            id=arrival.id,
+            event=event.kind,
+            digest=digest,
+            subject=subject,
+            resend_s=resend_s,
+            rules=tuple([rule.id for rule in decision.fired]),
+            last_seen=now,
+        )
+        self._resends.add(seen)
+        self._waiting[arrival.id] = _Waiting(seen, [reply], moves, memory.undoing(moves))
+        memory.apply(moves)
 
     def _committed(self, accepted: Accepted, moves: Moves, fate: StoreError | None) -> None:
         if fate is not None:

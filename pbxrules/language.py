@@ -328,6 +328,7 @@ def duration_s(text: str) -> float:
     return int(digits) * UNITS_S[text[len(digits) :]]
 
 
+@lru_cache(maxsize=1024)
 def duration_text(seconds: float) -> str:
     """A duration as rules write it, such as ``5m``: what ``duration_s`` reads."""
     thousandths = round(seconds * 1000)

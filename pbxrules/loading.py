@@ -97,13 +97,22 @@ def rule_files(folder: Path) -> list[Path]:
     Raises:
         ProblemsError: There is no such folder, or it can't be listed.
     """
+    found = files_of(folder)
+    return [path for path in found if path.suffix in (".yaml", ".yml") and not holds_tests(path)]
+
+
+def files_of(folder: Path) -> list[Path]:
+    """All that stands in a folder of rules, sorted.
+
+    Raises:
+        ProblemsError: There is no such folder, or it can't be listed.
+    """
     try:
-        found = sorted(folder.iterdir())
+        return sorted(folder.iterdir())
     except FileNotFoundError:
         raise _unreadable(folder, "there is no such folder", FOLDER) from None
     except OSError as exc:
         raise _unreadable(folder, why_unreadable(exc), FOLDER) from exc
-    return [path for path in found if path.suffix in (".yaml", ".yml") and not holds_tests(path)]
 
 
 def holds_tests(path: Path) -> bool:
@@ -165,12 +174,18 @@ def _documents(files: Iterable[Path], problems: list[Problem]) -> Iterator[Docum
             problems.append(Problem(where, "wrong-suffix", "rule files end in .yaml", hint))
             continue
         try:
-            yield read(_text(path), file=str(path))
+            yield read(text_of(path), file=str(path))
         except (OSError, UnicodeDecodeError) as exc:
             problems.append(Problem(Location(str(path)), "unreadable", why_unreadable(exc)))
 
 
-def _text(path: Path) -> str:
+def text_of(path: Path) -> str:
+    """What stands in a file.
+
+    Raises:
+        OSError: It can't be read.
+        UnicodeDecodeError: It is no UTF-8.
+    """
     with path.open("rb") as file:
         # One byte more than is allowed: the reader says that it is too large.
         return file.read(MAX_BYTES + 1).decode("utf-8")

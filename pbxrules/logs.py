@@ -15,22 +15,13 @@ from collections.abc import Callable
 from typing import TextIO
 
 from pbxrules.clock import iso
+from pbxrules.printable import escape
 
 PRIORITIES = {
     logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2,
 }  # fmt: skip
 """journald's levels, by sd-daemon(3)."""
 LEVELS = ("debug", "info", "warning", "error")
-
-
-def escape(text: str) -> str:
-    r"""*text* on one line, with whatever is not printable as ``\n``, ``\x1b``, ``\u202e``."""
-    if text.isprintable() and "\\" not in text:
-        return text
-    return "".join(
-        char if char.isprintable() and char != "\\" else char.encode("unicode_escape").decode()
-        for char in text
-    )
 
 
 _is_plain = re.compile(r"[!#-<>-\[\]-~]+").fullmatch

@@ -7,7 +7,7 @@ are ``Moves``: they are written, then applied; if they can't be written, nothing
 
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import count, islice
+from itertools import count
 from typing import Any
 
 from pbxrules.calls import Calls, Change, Known
@@ -118,8 +118,8 @@ class Memory:
     def value(self, key: KeptKey) -> Kept | None:
         """The value that is remembered under *key*."""
         kind, rule, name = key
-        values: Mapping[str, Kept] = self._kept.get((kind, rule), {})
-        return values.get(name)
+        values = self._kept.get((kind, rule))
+        return None if values is None else values.get(name)
 
     def state(self, declared: Mapping[str, StateDecl]) -> dict[str, Any]:
         """The values of the *declared* names of the rule set's state."""
@@ -176,10 +176,13 @@ class Memory:
         """
         if self._branches:
             self.leaving |= _leaving(moves)
+        runs = tuple([self.runs.get(whole.run.id) or _unmade(whole) for whole in moves.runs])
+        if not moves.kept and not moves.forgotten:
+            return Moves(runs=runs)
         keys = (*moves.forgotten, *(kept.key for kept in moves.kept))
         before = {key: self.value(key) for key in keys}
         return Moves(
-            runs=tuple(self.runs.get(whole.run.id) or _unmade(whole) for whole in moves.runs),
+            runs=runs,
             kept=tuple(kept for kept in before.values() if kept is not None),
             forgotten=tuple(key for key, kept in before.items() if kept is None),
         )
@@ -255,15 +258,22 @@ class Memory:
             self.runs[whole.run.id] = whole
             self.trying.add(whole.run.id)
 
-    def outdated(self, kind: str, rule: str, now: Moment) -> Iterator[KeptKey]:
-        """The oldest values of a kind and rule that need not be remembered: old, or too many."""
+    def outdated(self, kind: str, rule: str, now: Moment) -> list[KeptKey]:
+        """The oldest values of a kind and rule that need not be remembered: old, or too many.
+
+        At most ``FOR_OLD``.
+        """
+        found: list[KeptKey] = []
         values: Mapping[str, Kept] = self._kept.get((kind, rule), {})
-        for place, (name, kept) in enumerate(values.items()):
-            too_many = len(values) - place >= MAX_OF_RULE or self._count - place >= MAX_KEPT
-            if not too_many and (kept.until is None or not now.reached(kept.until)):
-                return
+        for name, kept in values.items():
+            gone = len(found)
+            too_many = len(values) - gone >= MAX_OF_RULE or self._count - gone >= MAX_KEPT
+            old = kept.until is not None and now.reached(kept.until)
+            if gone == FOR_OLD or not (too_many or old):
+                break
             self.dropped += too_many
-            yield kind, rule, name
+            found.append((kind, rule, name))
+        return found
 
     def _keep(self, kept: Kept) -> None:
         values = self._kept[kept.kind, kept.rule]
@@ -410,11 +420,11 @@ class Draft:
 
     def keep(self, kind: str, rule: str, name: str, value: Any, until: Moment | None) -> None:
         """Remember a value."""
-        if self.memory.value((kind, rule, name)) is None and kind != "state":
-            for key in islice(self.memory.outdated(kind, rule, self.now), FOR_OLD):
-                self._kept.setdefault(key, None)
-        kept = Kept(kind=kind, rule=rule, name=name, value=value, until=until)
-        self._kept[kept.key] = kept
+        key = kind, rule, name
+        if self.memory.value(key) is None and kind != "state":
+            for old in self.memory.outdated(kind, rule, self.now):
+                self._kept.setdefault(old, None)
+        self._kept[key] = Kept(kind=kind, rule=rule, name=name, value=value, until=until)
 
     def forget(self, kind: str, rule: str, name: str) -> None:
         """Forget a value."""

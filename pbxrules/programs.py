@@ -16,7 +16,7 @@ from pbxrules.conditions.reading import Reader
 from pbxrules.conditions.times import TimeError
 from pbxrules.errors import Fault
 from pbxrules.language import Language, duration_s
-from pbxrules.model import Node, Program, StateDecl, Trigger, WaitFor
+from pbxrules.model import NOTHING, Node, Program, StateDecl, Trigger, WaitFor
 from pbxrules.rulefile import RuleFile
 from pbxrules.schema import Path
 from pbxrules.steps.actions import DEFAULT_EXPIRES
@@ -127,7 +127,7 @@ def _program(
         zone=language.zone,
         mode=source.get("mode", USUAL_MODE),
         waits=tuple(n.deed.same for n in nodes.values() if isinstance(n.deed, WaitFor)),
-        state=dict(_states(declared, reader.used.states(declared))),
+        state=dict(_states(declared, reader.used.states(declared))) or NOTHING,
         about_calls=reader.used.names_calls,
     )
 

@@ -86,7 +86,7 @@ class RuleFile:
 
 def checked(document: Document, language: Language, told: Told) -> RuleFile:
     """*document*, with what reading it found wrong told, and what its schema does noted."""
-    cut = None if document.complete else _last_begun(document)
+    cut = None if document.complete else last_begun(document)
     if cut is not None:
         told.unread.update(NAMED.values())
     if document.value is None:
@@ -117,7 +117,7 @@ def _lost(found: Iterable[Mismatch]) -> set[str]:
     return {kind for key, kind in NAMED.items() if key in keys}
 
 
-def _last_begun(document: Document) -> Location:
+def last_begun(document: Document) -> Location:
     """Where the last rule, group or time begins that was read, the whole of it or not."""
     value = document.value
     if not isinstance(value, Mapping) or not value:

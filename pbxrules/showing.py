@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pbxrules.clock import iso
-from pbxrules.logs import escape
 from pbxrules.memory import TIMED
 from pbxrules.misses import words
 from pbxrules.model import RUNS_PER_EVENT, Run
+from pbxrules.printable import escape
 from pbxrules.store import reading
 from pbxrules.store.reading import EventRecord
 

@@ -58,8 +58,8 @@ def log_step(before: Whole, after: Run) -> None:
         if id(tried) in known or tried.verb in TIMED:
             continue
         fields["action"] = tried.verb
-        if tried.state == "done":
-            logger.debug("action done", extra={"fields": fields | {"detail": tried.reason}})
-        else:
+        if tried.state != "done":
             why = fields | {"why": tried.reason}
             logger.warning("action %s", tried.state, extra={"fields": why})
+        elif logger.isEnabledFor(logging.DEBUG):
+            logger.debug("action done", extra={"fields": fields | {"detail": tried.reason}})

@@ -1,4 +1,4 @@
-"""Put the parts of ``schemas/rules.schema.json`` into it: ``make schemas``."""
+"""Put the schemas of rules and of tests together from their parts: ``make schemas``."""
 
 import copy
 import json
@@ -12,6 +12,7 @@ import yaml
 
 from pbxrules.language import bundle
 from pbxrules.pbx.openvox import ACTIONS, FIELDS
+from pbxrules.testing.bundling import bundle_tests
 
 SCHEMAS = Path(__file__).parent.parent / "schemas"
 PARTS = SCHEMAS / "parts"
@@ -34,6 +35,23 @@ def bundled() -> str:
     return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
 
 
+def bundled_tests() -> str:
+    """The text of ``tests.schema.json``."""
+    whole = bundle_tests(
+        json.loads((PARTS / "tests" / "tests.schema.json").read_text("utf-8")),
+        actions=dict(documents(PARTS / "actions")),
+        examples=_examples_of_fields(),
+    )
+    _make_snippets(whole)
+    return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
+
+
+def _examples_of_fields() -> dict[str, Any]:
+    """What the schema of rules shows of each field."""
+    fields = dict(documents(PARTS))[BASE]["$defs"]["fields"]["properties"]
+    return {name: fields[name]["examples"] for name in FIELDS}
+
+
 # --- For editors ----------------------------------------------------------------------------
 #
 # Their language servers know no keyword of ours (x-…), but some beside JSON Schema's that began
@@ -43,8 +61,14 @@ def bundled() -> str:
 
 def tell_editors(whole: dict[str, Any]) -> None:
     """Add to the schema *whole* what only editors make use of; it allows what it did before."""
+    _describe_fields(whole["$defs"])
+    _make_snippets(whole)
+    _offer_no_template_inside_a_map(whole["$defs"]["condition"])
+
+
+def _make_snippets(whole: dict[str, Any]) -> None:
+    """Make of examples and of our own keywords what editors show and offer."""
     defs = whole["$defs"]
-    _describe_fields(defs)
     for part in _maps(whole):
         if any(map(_is_snippet, part.get("examples", []))):
             _stand_alone(part, defs)
@@ -58,7 +82,6 @@ def tell_editors(whole: dict[str, Any]) -> None:
             part["errorMessage"] = f"This is not {part['x-wanted']}."
         _begin_no_list(part)
         _offer_examples(part)
-    _offer_no_template_inside_a_map(defs["condition"])
 
 
 def _describe_fields(defs: dict[str, Any]) -> None:
@@ -197,3 +220,4 @@ def _maps(value: Any) -> Iterator[dict[str, Any]]:
 
 if __name__ == "__main__":
     (SCHEMAS / "rules.schema.json").write_text(bundled(), "utf-8")
+    (SCHEMAS / "tests.schema.json").write_text(bundled_tests(), "utf-8")

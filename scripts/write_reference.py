@@ -1,4 +1,4 @@
-"""Write ``docs/reference.md`` and ``docs/problems.md`` from the code's tables: ``make docs``."""
+"""Write the pages of ``docs`` that are made from the code's tables: ``make docs``."""
 
 # Over 300 lines: one function for each chapter.
 
@@ -15,6 +15,7 @@ from pbxrules.language import bundle, controls, verbs
 from pbxrules.pbx.tables import ACTIONS, FIELDS, SOURCES, WAY_FIELDS, WAYS
 from pbxrules.template import CALL, FILTERS, INSTANT, TESTS, Context
 from pbxrules.template.names import NAMED
+from pbxrules.testing.bundling import bundle_tests
 
 ROOT = Path(__file__).parent.parent
 SCHEMAS = ROOT / "schemas"
@@ -386,6 +387,116 @@ def reference() -> str:
     )
 
 
+# --- Tests -------------------------------------------------------------------------------------
+
+INTRODUCTION = """\
+Tests of rules stand beside them, in files `*.test.yaml`, and are about the rules of their own
+folder. [Test your rules](../README.md#test-your-rules) is the short way in. `pbxrules test`
+runs them by the code of the daemon, on a virtual clock and without a broker: nothing is sent,
+and an hour takes a millisecond. `pbxrules check` says what is wrong with them as with rules.
+"""
+
+TEMPLATES_OF_TESTS = """\
+`{{ name }}` of `cases` may stand in all of a test but its `name`; filters and tests are those
+of [rules](reference.md#templates). The numbers of `cases` are their digits, so compare them
+with texts: `{{ 1 if caller == '101' else 0 }}`. What is one single `{{ … }}` keeps its kind:
+`null` leaves a field out.
+"""
+
+MOMENTS = """\
+Every event counts, also one that the daemon would take for a report that is sent again. All
+times count from the start. What is due at a moment goes before an event of that moment. Tries
+take no time, and the delay between two is the whole of what `retry` says. After the last event
+the clock runs until nothing waits, at most 24 hours; an event later on lets it run longer.
+"""
+
+COMPARED = """\
+Of a map only what is written is compared, a list as a whole. A payload compares as it is sent:
+`1` and `"1"` are the same, and a text that is JSON is that. Inside JSON `1` is a number and
+`"1"` a text. An action counts when it is first tried, whatever comes of that; further tries of
+it are the same action. A run starts when its first step does: what waits for `for`, or in its
+lane, has not started.
+"""
+
+ANSWERED = """\
+Without `answers` every action succeeds at once: a command ends with 0, a request is answered by
+200. What an `exit_code` or a `status` means for the action is as in the daemon. `{fails: why}`
+is no answer at all. Messages wait while the broker is down (`{at: 5s, broker: down}`), and
+expire as they do in the daemon. A secret is the text `secret.NAME` here: no test needs its
+value, and none shows it. In expectations it is `{{ secret.NAME }}`.
+"""
+
+COMMAND = """\
+    pbxrules test                     # the tests of the configured rules
+    pbxrules test rules --run siren   # the cases with siren in their names (* and ? are patterns)
+    pbxrules test rules/night.test.yaml -x
+    pbxrules test rules --watch       # again after each change, until Ctrl-C
+    pbxrules test rules --min-coverage 100 --junit report.xml
+
+| exit code | |
+| --- | --- |
+| 0 | all is as expected |
+| 1 | a case failed, or less was covered than `--min-coverage` asks for |
+| 2 | the command line, the configuration, a rule or a test can't be used, or there is no test |
+
+Of a case that failed is told what was expected, what came, why a rule did not fire (the nearest
+miss first), and all that happened. Coverage counts rules that fired and branches that were
+taken: both ways of an `if`, each branch of a `choose` and that none held, a round of a `repeat`
+with `while`, a second one with `until`, the event and the end of a `wait_for`, and `finally`.
+
+`--json` prints one object, to which keys are only ever added:
+
+    {"cases": 2, "failed": 1, "seconds": 0.01,
+     "files": [{"file": "rules/hall-lamp.test.yaml", "cases": [
+       {"name": "the lamp burns (extension 101)", "test": "the lamp burns",
+        "given": {"extension": "101"}, "line": 3, "column": 11, "passed": false,
+        "failures": [{"message": "expected …", "line": 8, "column": 9,
+                      "came": ["…"], "because": ["…"]}],
+        "notes": [],
+        "timeline": [{"at_s": 0.0, "kind": "event", "rule": "", "text": "ring …"}]}]}],
+     "coverage": {"percent": 87.5, "rules": 3, "branches": 5,
+       "never_fired": [{"rule": "…", "file": "…", "line": 4, "column": 9}],
+       "never_taken": [{"rule": "…", "file": "…", "line": 4, "column": 9,
+                        "position": "actions/1", "why": "…"}]}}
+
+A timeline's `kind` is `event`, `broker`, `run`, `action` or `state`; it is empty where nothing
+failed.
+"""
+
+
+def tests_page() -> str:
+    """The text of ``docs/tests.md``."""
+    keys = Keys(tests_schema())
+    parts = keys.document["$defs"]
+    fields = set(FIELDS)
+    verbs_of = [name.removeprefix("expected_") for name in parts if name.startswith("expected_")]
+    text = f"{MADE}\n# Tests of rules\n\n{INTRODUCTION}\n## A test\n\n"
+    text += keys.table(parts["a_test"]) + f"\n### Templates in tests\n\n{TEMPLATES_OF_TESTS}"
+    text += f"\n## What happens\n\n{parts['event']['description']}\n\n"
+    text += keys.table(parts["event"], but=fields - {"event"})
+    text += f"\nBeside `event` stand [fields](reference.md#fields).\n\n{MOMENTS}"
+    text += f"\n## What is expected\n\n{parts['expected']['description']}\n\n"
+    text += keys.table(parts["expected"]) + f"\n{COMPARED}"
+    text += f"\n## What targets answer\n\n{parts['answers']['description']}\n\n"
+    text += f"    answers: {example(parts['answers']['examples'][1])}\n\n"
+    for verb in verbs_of:
+        text += f"### To {verb}\n\n{keys.table(parts[f'{verb}_answer'])}\n"
+    return f"{text}{ANSWERED}\n## The command\n\n{COMMAND}"
+
+
+def tests_schema() -> dict[str, Any]:
+    """The schema of a test file with all its examples, put together from its parts."""
+    parts = SCHEMAS / "parts"
+    base = json.loads((parts / "tests" / "tests.schema.json").read_text("utf-8"))
+    fields = rules_schema()["$defs"]["fields"]["properties"]
+    actions = {
+        path.name.removesuffix(".schema.json"): json.loads(path.read_text("utf-8"))
+        for path in sorted((parts / "actions").glob("*.schema.json"))
+    }
+    examples = {name: fields[name]["examples"] for name in FIELDS}
+    return bundle_tests(base, actions=actions, examples=examples)
+
+
 # --- Problems --------------------------------------------------------------------------------
 
 FORMATS = """\
@@ -428,14 +539,19 @@ def _examples() -> dict[str, str]:
             line = lines[int(one[1]) - 1].strip() if one else ""
             if one is None or not line.isprintable():
                 continue
-            shown = told.replace(f"{path.stem}.yaml:", "a.yaml:", 1)
+            kind = ".test" if path.stem.endswith(".test") else ""
+            shown = told.replace(f"{path.stem}.yaml:", f"a{kind}.yaml:", 1)
             block = f"```text\n{line}\n{shown}\n```\n"
             if one[2] not in found or len(block) < found[one[2]][0]:
                 found[one[2]] = (len(block), block)
     return {name: block for name, (_, block) in found.items()}
 
 
-PAGES: Mapping[str, Callable[[], str]] = {"reference.md": reference, "problems.md": problems}
+PAGES: Mapping[str, Callable[[], str]] = {
+    "reference.md": reference,
+    "problems.md": problems,
+    "tests.md": tests_page,
+}
 
 if __name__ == "__main__":
     for page, text in PAGES.items():

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from bench import deciding, house, peers
-from pbxrules import loading
+from bench import deciding, house, peers, testing
+from pbxrules import casefiles, loading
 from pbxrules.rules import RuleSet
+from pbxrules.testing import coverage, running
 
 RINGS = 200
 
@@ -32,6 +33,15 @@ def test_rule_engine_fires_the_same_rules(tmp_path: Path) -> None:
     fires = peers.rule_engine_of(house.house(200))
     for ring in house.rings(200, RINGS):
         assert fires(ring) == deciding.fires(rules, ring)
+
+
+def test_the_tests_of_rules_are_as_many_as_it_says_and_all_pass(tmp_path: Path) -> None:
+    testing.write(tmp_path)
+    loaded = casefiles.load(tmp_path, casefiles.case_files(tmp_path), loading.language())
+    found = list(running.results(loaded))
+    assert (len(found), len(loaded.coverage.rules)) == (testing.CASES, testing.RULES)
+    assert [result.failures for result in found if not result.passed] == []
+    assert coverage.percent({"": loaded.coverage}) == 100.0
 
 
 def test_every_kind_of_rule_is_there() -> None:

@@ -19,7 +19,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from pbxrules import __version__, config, shipped
-from pbxrules.cli import KINDS, main
+from pbxrules.cli import main
+from pbxrules.commands.send import KINDS
 from pbxrules.control import ControlServer
 from pbxrules.pbx.body import parse
 from pbxrules.pbx.compose import encode
@@ -216,11 +217,26 @@ def test_a_wrong_configuration_is_told_in_the_same_form(tmp_path: Path) -> None:
     assert [problem["code"] for problem in json.loads(result.stdout)] == ["unknown-key"]
 
 
-def test_check_skips_tests_with_a_word(rules: Path) -> None:
-    (rules / "a.test.yaml").write_text("tests: []\n")
-    result = pbxrules("check", rules / "a.yaml", rules / "a.test.yaml")
-    assert (result.exit_code, result.stdout) == (0, "1 rule in 1 file is good\n")
-    assert result.stderr == f"{rules}/a.test.yaml: holds tests, no rules: skipped\n"
+def test_check_reads_the_tests_of_rules_too(rules: Path) -> None:
+    test = "tests: [{name: t, events: [{event: ring}], expect: [{rule: RULE}]}]\n"
+    (rules / "a.test.yaml").write_text(test.replace("RULE", "r"))
+    both = "1 rule in 1 file is good, and 1 test in 1 file\n"
+    assert works("check", rules) == both
+    assert works("check", rules / "a.yaml", rules / "a.test.yaml") == both
+    assert works("check", rules / "a.test.yaml") == "1 test in 1 file is good\n"
+    (rules / "a.test.yaml").write_text(test.replace("RULE", "s"))
+    result = pbxrules("check", rules)
+    assert (result.exit_code, result.stderr) == (1, "")
+    assert result.stdout.startswith(f"{rules}/a.test.yaml:1:60: unknown-rule: ")
+
+
+def test_check_tells_mistakes_of_rules_and_of_their_tests_at_once(rules: Path) -> None:
+    (rules / "b.yaml").write_text(rule("{evnt: ring}", "[{lgo: a}]").replace("id: r", "id: q"))
+    (rules / "a.test.yaml").write_text("tests: [{nam: t, events: [{event: rang}]}]\n")
+    lines = pbxrules("check", rules).stdout.splitlines()
+    assert [line.split(": ")[1] for line in lines] == [
+        "unknown-key", "unknown-event", "unknown-field", "unknown-key",
+    ]  # fmt: skip
 
 
 def test_a_secret_that_is_not_configured_is_told_with_what_to_do(rules: Path) -> None:

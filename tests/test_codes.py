@@ -19,7 +19,7 @@ MODULES = {
 }
 HYPHENATED = re.compile(r"[a-z]+(-[a-z]+)+")
 NO_CODES = re.compile(
-    r"x-.*|sip-berlin|content-length|idempotency-key|transfer-encoding|systemd-run|pbxrules-.*"
+    r"x-.*|sip-berlin|content-length|idempotency-key|transfer-encoding|systemd-run|system-out|pbxrules-.*"
 )
 """Hyphenated words in the code that are something else."""
 

@@ -117,6 +117,21 @@ def test_the_problems_that_the_readme_shows_are_those_that_check_prints(tmp_path
     assert result.output.splitlines() == shown.splitlines()
 
 
+def test_the_tests_that_the_readme_shows_end_as_it_says(tmp_path: Path) -> None:
+    (tests,) = [block for block in blocks(README, "yaml") if block.startswith("tests:")]
+    (shown,) = [block for block in blocks(README, "text") if "hall.test.yaml" in block]
+    folder = tmp_path / "rules"
+    folder.mkdir()
+    (folder / "hall.yaml").write_text(dict(heredocs(README))["rules/hall.yaml"], "utf-8")
+    (folder / "hall.test.yaml").write_text(tests, "utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path)
+        result = CliRunner().invoke(cli.main, ["test", "rules"])
+
+    took = re.compile(r"\(\d\.\d\d s\)")
+    assert took.sub("", result.output).splitlines() == took.sub("", shown).splitlines()
+
+
 def test_the_readme_names_every_action_and_event_of_this_release() -> None:
     language = loading.language()
 

@@ -12,9 +12,9 @@ PACKAGE = Path(pbxrules.__file__).parent
 LINE = "-- the line --"
 
 LAYERS = [
-    ["codes", "errors", "records"],
+    ["codes", "errors", "printable", "records"],
     ["hints", "listing", "model", "members", "yamlfaults", "yamlplaces"],
-    ["mismatches"],
+    ["mismatches", "outcomes"],
     ["yamlsource", "template", "resends", "calls"],
     ["schema"],
     ["pbx"],
@@ -27,14 +27,16 @@ LAYERS = [
     ["lint", "walking"],
     ["runs"],
     ["engine"],
+    ["testing"],
     [LINE],
-    ["alarms", "clock", "shipped", "store", "actions", "systemd", "control", "zones"],
+    ["alarms", "clock", "shipped", "store", "actions", "systemd", "control", "watching", "zones"],
     ["config", "loading", "logs", "sending", "recall", "tellings"],
-    ["callbook", "dispatcher", "showing"],
+    ["callbook", "casebook", "casefiles", "console", "dispatcher", "showing"],
     ["intake"],
     ["web"],
     ["app"],
     ["demo"],
+    ["commands"],
     ["cli"],
 ]
 """From the lowest; the parts of one layer know nothing of each other."""

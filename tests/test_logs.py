@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pbxrules.logs import LEVELS, PRIORITIES, Formatter, LineHandler, escape
+from pbxrules.logs import LEVELS, PRIORITIES, Formatter, LineHandler
+from pbxrules.printable import escape
 
 HOSTILE = 'a b\nlevel=info\r\x1b[2J\t\\n"=\u202e\u2028\x00\ud800é☎'
 

@@ -1,5 +1,7 @@
 """Mistakes as people make them, each a file of its own, and exactly what ``check`` prints of it.
 
+Those in tests of rules are in the folder ``tests``, beside the rules that they are about.
+
 What is doubtful but no mistake is in the folder ``lint``.  After a change of words, in either
 folder, with ``PBXRULES_MQTT_URL=mqtt://127.0.0.1``:
 ``for f in *.yaml; do pbxrules check $f > ${f%.yaml}.txt; done``, and read all of the diff.
@@ -20,7 +22,8 @@ from pbxrules.codes import CODES, WARNINGS
 DATA = Path(__file__).parent / "data" / "rules"
 BAD = sorted((DATA / "bad").glob("*.yaml"))
 DOUBTFUL = sorted((DATA / "lint").glob("*.yaml"))
-LINE = re.compile(r"([\w-]+\.yaml):(\d+):(\d+): (warning: )?([a-z-]+): (.+)")
+IN_TESTS = sorted((DATA / "tests").glob("*.test.yaml"))
+LINE = re.compile(r"([\w.-]+\.yaml):(\d+):(\d+): (warning: )?([a-z-]+): (.+)")
 
 
 @pytest.fixture(autouse=True)
@@ -47,12 +50,13 @@ def stem(path: Path) -> str:
 def test_there_are_many_and_each_has_its_words() -> None:
     assert len(BAD) >= 60
     assert len(DOUBTFUL) >= 15
-    for folder in (DATA / "bad", DATA / "lint"):
-        yaml = {path.stem for path in folder.glob("*.yaml")}
+    assert len(IN_TESTS) >= 15
+    for folder in (DATA / "bad", DATA / "lint", DATA / "tests"):
+        yaml = {path.stem for path in folder.glob("*.yaml") if path.name != "rules.yaml"}
         assert yaml == {path.stem for path in folder.glob("*.txt")}
 
 
-@pytest.mark.parametrize("path", BAD, ids=stem)
+@pytest.mark.parametrize("path", BAD + IN_TESTS, ids=stem)
 def test_of_a_mistake_check_prints(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     result = check(path, monkeypatch)
     assert result.stdout == expected(path)
@@ -66,7 +70,7 @@ def test_of_what_is_doubtful_check_prints(path: Path, monkeypatch: pytest.Monkey
     assert (result.exit_code, result.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("path", BAD + DOUBTFUL, ids=stem)
+@pytest.mark.parametrize("path", BAD + DOUBTFUL + IN_TESTS, ids=stem)
 def test_every_format_tells_the_same(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = [found for line in expected(path).splitlines() if (found := LINE.fullmatch(line))]
     told = json.loads(check(path, monkeypatch, "--format", "json").stdout)
@@ -79,7 +83,7 @@ def test_every_format_tells_the_same(path: Path, monkeypatch: pytest.MonkeyPatch
     assert len([line for line in commands if line.startswith("::")]) == len(lines)
 
 
-@pytest.mark.parametrize("path", BAD + DOUBTFUL, ids=stem)
+@pytest.mark.parametrize("path", BAD + DOUBTFUL + IN_TESTS, ids=stem)
 def test_every_line_has_a_place_in_the_file_and_a_known_code(path: Path) -> None:
     text = path.read_text("utf-8").splitlines()
     for line in expected(path).splitlines():

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pbxrules import config, loading
+from pbxrules import config, loading, shipped
 from pbxrules.codes import CODES
 from pbxrules.pbx.tables import FIELDS
 from pbxrules.template import CALL, FILTERS, INSTANT, TESTS
@@ -48,6 +48,12 @@ def test_the_reference_has_every_word_of_the_language() -> None:
     variables = config.variables()
     parents = {name for name in variables if any(n.startswith(f"{name}_") for n in variables)}
     assert words - cells - parents == set()
+
+
+def test_the_page_of_tests_has_every_key_of_them() -> None:
+    known = {*keys(shipped.schema("tests"))} - {*FIELDS} - {"tests"}
+    arguments = {*keys(LANGUAGE.rules_schema.document), "argv", "script"}
+    assert known - arguments - {*re.findall(r"`([^`]+)`", page("tests.md"))} == set()
 
 
 def test_templates_may_name_what_the_reference_lists() -> None:

@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pbxrules
-from pbxrules import loading, schema, shipped
+from pbxrules import casefiles, loading, schema, shipped
 from pbxrules.conditions.reading import kinds
 from pbxrules.pbx.openvox import FIELDS
 from pbxrules.rules import RuleSet
@@ -50,7 +50,7 @@ def document(path: Path | str) -> Any:
 
 def test_there_are_schemas_for_rules_configuration_and_each_event() -> None:
     assert {"rules.schema.json", "config.schema.json", "events/ring.schema.json"} <= {*names(FILES)}
-    assert len(FILES) == 2 + 8 + 4 + len(VERBS) + len(CONDITIONS) + len(CONTROLS)
+    assert len(FILES) == 3 + 8 + 5 + len(VERBS) + len(CONDITIONS) + len(CONTROLS)
 
 
 @pytest.mark.parametrize("name", names(FILES))
@@ -80,7 +80,7 @@ def test_every_key_has_a_description(name: str) -> None:
     assert [path for path, part in keys if not part.get("description")] == []
 
 
-@pytest.mark.parametrize("name", ["rules.schema.json", "config.schema.json"])
+@pytest.mark.parametrize("name", ["rules.schema.json", "tests.schema.json", "config.schema.json"])
 def test_what_a_message_names_has_a_title(name: str) -> None:
     """'x' is no key of …"""
 
@@ -104,12 +104,12 @@ def test_every_pattern_of_a_person_says_what_is_wanted() -> None:
             if isinstance(inner, dict | list) and name != "x-other-words":
                 yield from patterns(inner)
 
-    for name in ("rules.schema.json", "config.schema.json"):
+    for name in ("rules.schema.json", "tests.schema.json", "config.schema.json"):
         assert [part for part in patterns(document(name)) if "x-wanted" not in part] == []
 
 
 def test_the_words_of_other_systems_lead_to_keys_that_are_there() -> None:
-    for name in ("rules.schema.json", "config.schema.json"):
+    for name in ("rules.schema.json", "tests.schema.json", "config.schema.json"):
         for part in [document(name), *document(name)["$defs"].values()]:
             for word, ours in part.get("x-other-words", {}).items():
                 if " " not in ours:  # else it says what to do
@@ -117,9 +117,10 @@ def test_the_words_of_other_systems_lead_to_keys_that_are_there() -> None:
                 assert word not in part["properties"]
 
 
-def test_the_schema_of_a_rule_file_is_made_of_its_parts_and_fresh() -> None:
-    made = runpy.run_path(str(ROOT / "scripts" / "bundle_schemas.py"))["bundled"]()
-    assert (ROOT / "schemas" / "rules.schema.json").read_text("utf-8") == made, "make schemas"
+@pytest.mark.parametrize(("name", "maker"), [("rules", "bundled"), ("tests", "bundled_tests")])
+def test_a_schema_of_parts_is_made_of_them_and_fresh(name: str, maker: str) -> None:
+    made = runpy.run_path(str(ROOT / "scripts" / "bundle_schemas.py"))[maker]()
+    assert (ROOT / "schemas" / f"{name}.schema.json").read_text("utf-8") == made, "make schemas"
 
 
 # --- Found by folder ------------------------------------------------------------------------
@@ -270,6 +271,47 @@ RULES = [
         ],
     }
 ]  # fmt: skip
+TESTS: list[Any] = [
+    read(path.read_text("utf-8"), file=str(path)).value
+    for path in casefiles.case_files(shipped.folder("rules"))
+] + [
+    {
+        "tests": [
+            {
+                "name": "all keys",
+                "start": "2026-11-24",
+                "cases": {"a": [1]},
+                "state": {"s": 1},
+                "answers": {
+                    "mqtt": {
+                        "rule": "r",
+                        "when": {"topic": "t", "qos": 1},
+                        "fails": "x",
+                        "times": 2,
+                    },
+                    "http": [{"when": {"url": "u"}, "status": 404, "body": "b", "json": {}}],
+                    "shell": {
+                        "when": {"argv": ["a"], "script": "s", "env": {}, "cwd": "c"},
+                        "exit_code": 1,
+                        "stdout": "a",
+                        "stderr": "b",
+                        "timed_out": True,
+                    },
+                    "log": {"fails_for_good": "x"},
+                },
+                "events": [{"at": "1s", "event": "ring", "payload": {}}, {"broker": "down"}],
+                "expect": [
+                    {"after": "1s", "shell": {"argv": ["a"], "script": "s"}, "env": {}, "cwd": "/"},
+                    {"http": {"method": "GET", "json": 1, "body": "b", "headers": {}}},
+                    {"mqtt": {"payload": 1, "qos": 1, "retain": True}, "before": "{{ a }}"},
+                ],
+                "expect_no": [
+                    {"rule": "r", "log": {"text": "a", "level": "info"}, "times": "{{ a }}"}
+                ],
+            }
+        ]
+    }
+]
 CONFIGS: list[Any] = [
     {
         "listen": ["127.0.0.1:8080", "[::1]:80"], "rules": "r", "schemas": "s", "state": "t",
@@ -371,15 +413,22 @@ def test_both_validators_give_the_same_verdict_on_a_rule_file(value: Any) -> Non
     one_verdict(document("rules.schema.json"), value)
 
 
+@given(mutated(TESTS))
+def test_both_validators_give_the_same_verdict_on_a_test_file(value: Any) -> None:
+    one_verdict(document("tests.schema.json"), value)
+
+
 @given(mutated(CONFIGS))
 def test_both_validators_give_the_same_verdict_on_a_configuration(value: Any) -> None:
     one_verdict(document("config.schema.json"), value)
 
 
-@pytest.mark.parametrize("name", ["rules.schema.json", "config.schema.json"])
-def test_what_is_mutated_was_valid(name: str) -> None:
-    for value in RULES if name.startswith("rules") else CONFIGS:
-        assert Schema(document(name)).mismatches(value) == []
+@pytest.mark.parametrize(
+    ("name", "values"), [("rules", RULES), ("tests", TESTS), ("config", CONFIGS)]
+)
+def test_what_is_mutated_was_valid(name: str, values: list[Any]) -> None:
+    for value in values:
+        assert Schema(document(f"{name}.schema.json")).mismatches(value) == []
 
 
 def test_every_key_of_this_release_is_in_what_is_mutated() -> None:
@@ -390,7 +439,7 @@ def test_every_key_of_this_release_is_in_what_is_mutated() -> None:
             if isinstance(inner, dict | list):
                 yield from keys(inner)
 
-    for name, values in (("rules", RULES), ("config", CONFIGS)):
+    for name, values in (("rules", RULES), ("tests", TESTS), ("config", CONFIGS)):
         whole = document(f"{name}.schema.json")
         known = {path.rpartition("/")[2] for path, _ in properties(whole, whole)}
         assert known - {*FIELDS} <= {*keys(values)}

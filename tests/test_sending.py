@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from pbxrules import sending, shipped
-from pbxrules.cli import KINDS
+from pbxrules.commands.send import KINDS
 from pbxrules.pbx.compose import LAYOUTS
 from pbxrules.sending import Answer, report, send, url_of
 from tests.reports import event_of

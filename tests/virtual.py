@@ -165,7 +165,8 @@ class Daemon:
         made = runs.delivery(whole, names=names, secrets={}, store_id="s", now=self.now)
         assert isinstance(made, Delivery), made
         args = made.args
-        text = next((args[n] for n in ("text", "payload", "body", "json", "argv") if n in args), "")
+        told = (args[name] for name in ("text", "payload", "body", "json", "argv") if name in args)
+        (text,) = told
         return str(text[-1] if made.verb == "shell" else text)
 
 

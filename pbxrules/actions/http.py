@@ -33,14 +33,14 @@ from tornado.tcpclient import TCPClient
 
 from pbxrules import __version__
 from pbxrules.actions import KEPT_BYTES, kept_text
-from pbxrules.model import Delivery, Done, GiveUp, Outcome, TryAgain
+from pbxrules.model import Delivery, GiveUp, Outcome, TryAgain
+from pbxrules.outcomes import of_status
 from pbxrules.pbx.body import json_value
 
 READ_BYTES = KEPT_BYTES
 """Of an answer's body; then the connection is closed."""
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-TRY_AGAIN = frozenset({408, 425, 429, *range(500, 600)})
 OURS = frozenset(
     {"connection", "content-length", "expect", "host", "idempotency-key", "te", "trailer"}
     | {"transfer-encoding", "upgrade"}
@@ -87,7 +87,7 @@ class Http:
             outcome = TryAgain(reason=f"no answer from {request.authority}{trouble}")
         else:
             location = "" if delivery.uses_secret else answer.location
-            outcome = _outcome(answer.status, location, request)
+            outcome = of_status(answer.status, pointed=_pointed(location, request))
         return replace(outcome, result=_result(answer, quiet=delivery.uses_secret))
 
     async def close(self) -> None:
@@ -252,19 +252,6 @@ def _headers(*layers: Mapping[str, Any]) -> HTTPHeaders:
             raise _UnfitError(f"{name!r} can't be a header") from None
     headers.update(fixed)
     return headers
-
-
-def _outcome(status: int, location: str, request: _Request) -> Outcome:
-    said = f"answered {status}"
-    if status in TRY_AGAIN:
-        return TryAgain(reason=said)
-    match status // 100:
-        case 2:
-            return Done(detail=said)
-        case 3:
-            pointed = _pointed(location, request)
-            return GiveUp(reason=f"{said}{pointed}; redirects are not followed")
-    return GiveUp(reason=said)
 
 
 def _result(answer: _Answer, *, quiet: bool) -> dict[str, Any]:

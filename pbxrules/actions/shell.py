@@ -28,7 +28,8 @@ from pbxrules.actions.command import (
     TimedOut,
     run,
 )
-from pbxrules.model import Delivery, Done, Event, FieldValue, GiveUp, Outcome, TryAgain
+from pbxrules.model import Delivery, Event, FieldValue, GiveUp, Outcome, TryAgain
+from pbxrules.outcomes import of_exit, of_time_out
 
 INHERITED = ("PATH", "HOME", "LANG")
 """What a command gets of the daemon's environment; ``BASH_ENV`` or ``LD_PRELOAD`` ran code."""
@@ -135,15 +136,13 @@ def _encoded(text: str) -> bytes:
 def _outcome(command: Command, ended: Ended, *, quiet: bool) -> Outcome:
     """What its end means; *quiet*: in no word of its own."""
     match ended:
-        case Exited(code=0, stdout=stdout):
-            return Done(detail="" if quiet else _first_line(stdout))
-        case Exited(code=code, stderr=stderr) if code > 0:
-            said = "" if quiet else _first_line(stderr)
-            return TryAgain(reason=f"exit {code}: {said}" if said else f"exit {code}")
+        case Exited(code=code, stdout=stdout, stderr=stderr) if code >= 0:
+            printed, complained = (b"", b"") if quiet else (stdout, stderr)
+            return of_exit(code, printed=_first_line(printed), complained=_first_line(complained))
         case Exited(code=code):
             return TryAgain(reason=f"killed by {_signal_name(-code)}")
         case TimedOut():
-            return TryAgain(reason=f"timed out after {command.timeout_s:g} s")
+            return of_time_out(command.timeout_s)
         case Stopped():
             return TryAgain(reason="killed, for the daemon stops")
         case NotStarted(error=error):

@@ -1,6 +1,6 @@
 """What is known of one call, and what a report adds to it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple, Self
 
@@ -107,16 +107,12 @@ class Known(NamedTuple):
     """When its last report came."""
 
     def as_json(self) -> dict[str, Any]:
-        """It as JSON has it."""
-        transfer = self.transfer
-        return self._asdict() | {
-            "legs": list(self.legs),
-            "doubtful": list(self.doubtful),
-            "extensions": list(self.extensions),
-            "marks": [list(mark) for mark in self.marks],
-            "transfer": [transfer.by, _listed(transfer.at)] if transfer else None,
-            "seen": _listed(self.seen),
-        }
+        """It as JSON has it, with tuples for lists: it is told with each report of the call."""
+        told = self._asdict()
+        if self.transfer is not None:
+            told["transfer"] = (self.transfer.by, _listed(self.transfer.at))
+        told["seen"] = _listed(self.seen)
+        return told
 
     @classmethod
     def from_json(cls, told: Mapping[str, Any]) -> Self:
@@ -133,11 +129,11 @@ class Known(NamedTuple):
         )
 
 
-def _listed(moment: Moment) -> list[Any]:
-    return [moment.boot, moment.uptime_s, moment.wall_s]
+def _listed(moment: Moment) -> tuple[Any, ...]:
+    return moment.boot, moment.uptime_s, moment.wall_s
 
 
-def _moment(listed: list[Any]) -> Moment:
+def _moment(listed: Sequence[Any]) -> Moment:
     boot, uptime_s, wall_s = listed
     return Moment(boot=boot, uptime_s=uptime_s, wall_s=wall_s)
 

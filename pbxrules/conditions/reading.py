@@ -137,7 +137,7 @@ class Reader:
         for place, name in enumerate([until] if single else until):
             here = at if single else (*at, place)
             if self.usable(here):
-                self.faults += _event_faults(name, here, self.language)
+                self.faults += event_faults(name, here, self.language)
         return tuple(dict.fromkeys([until] if single else until)) if "until" in told else ()
 
     # --- conditions --------------------------------------------------------------------------
@@ -279,10 +279,10 @@ def _test_faults(name: str, wanted: Any, path: Path, language: Language) -> Iter
             for place, item in enumerate(wanted):
                 yield from _test_faults(name, item, (*path, place), language)
         case str() if name == "event":
-            yield from _event_faults(wanted, path, language)
+            yield from event_faults(wanted, path, language)
 
 
-def _event_faults(wanted: Any, path: Path, language: Language) -> Iterator[Fault]:
+def event_faults(wanted: Any, path: Path, language: Language) -> Iterator[Fault]:
     """An event that nothing sends."""
     if wanted not in language.events:
         said = EVENT_HINTS.get(wanted.lower().replace(" ", "_").replace("-", "_"))

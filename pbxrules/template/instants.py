@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Final
 
+from pbxrules.records import record
+
 WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Instant:
     """A moment; its zone only says how it is told."""
 
