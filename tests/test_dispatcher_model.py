@@ -19,6 +19,7 @@ from pbxrules.model import Delivery, Done, Event, GiveUp, Outcome, Run, TryAgain
 from tests.daemon import HandClock, MemoryStore
 from tests.drawn import RuleSets, seen_of
 from tests.houses import Hands, House, house
+from tests.processes import PATIENCE_S
 from tests.streams import (
     MORE_REPORTS,
     REPORTS,
@@ -173,7 +174,9 @@ class Lives:
 
     async def _come_to_an_end(self, here: House) -> None:
         """All is done and written from here on, and time goes on."""
-        for _ in range(500):
+        # As long as it takes: what was not in memory is read by a thread.
+        patience = asyncio.get_running_loop().time() + PATIENCE_S
+        while asyncio.get_running_loop().time() < patience:
             await self._targets(here, "there")
             await self._turn()
             for outcome in self._under_way:
