@@ -14,7 +14,6 @@ from typing import Any
 from pbxrules import lint, rules
 from pbxrules.errors import ProblemsError
 from pbxrules.language import Language
-from pbxrules.rules import RuleSet
 from pbxrules.schema import Schema
 from pbxrules.testing.around import Around
 from pbxrules.testing.coverage import Coverage
@@ -214,22 +213,17 @@ def _trials(text: str, around: Around) -> list[Trial] | None:
         return None
     trials = []
     for case in cases:
-        trial = _run(case, around.ruleset, around.language)
+        language = around.language
+        trial = run(
+            case,
+            Coverage(around.ruleset),
+            verbs=language.verbs,
+            secrets=placeholders(language.secrets),
+        )
         if [*judge(case, trial, around.ruleset)]:
             return None
         trials.append(trial)
     return trials
-
-
-def _run(case: Any, ruleset: RuleSet, language: Language) -> Trial:
-    coverage = Coverage(ruleset)
-    return run(
-        case,
-        coverage.ruleset,
-        verbs=language.verbs,
-        secrets=placeholders(language.secrets),
-        coverage=coverage,
-    )
 
 
 def _test_of(wish: Wish, came: Mapping[str, Any] | None) -> str:

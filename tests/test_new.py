@@ -8,6 +8,7 @@ from click.testing import CliRunner
 from pbxrules import loading
 from pbxrules.cli import main
 from pbxrules.drafts import Folder
+from pbxrules.errors import ProblemsError
 from pbxrules.newrule import Wish
 from tests.rulefiles import rule
 
@@ -243,7 +244,7 @@ def test_what_turns_out_wrong_on_disk_is_taken_back(tmp_path: Path) -> None:
     folder = Folder(tmp_path, loading.language())
     draft = folder.draft(Wish(id="x"))
     (tmp_path / "y.yaml").write_text("rules: [{id: x, triggers: any, actions: [{log: x}]}]\n")
-    with pytest.raises(loading.ProblemsError):
+    with pytest.raises(ProblemsError):
         folder.write(draft)
     assert names(tmp_path) == ["y.yaml"]
 

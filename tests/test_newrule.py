@@ -79,13 +79,8 @@ def passes(wish: Wish) -> int:
     assert problems == []
     for case in cases:
         coverage = Coverage(ruleset)
-        trial = run(
-            case,
-            coverage.ruleset,
-            verbs=LANGUAGE.verbs,
-            secrets=placeholders(LANGUAGE.secrets),
-            coverage=coverage,
-        )
+        secrets = placeholders(LANGUAGE.secrets)
+        trial = run(case, coverage, verbs=LANGUAGE.verbs, secrets=secrets)
         assert [*judge(case, trial, coverage.ruleset)] == []
     return len(cases)
 
@@ -127,7 +122,7 @@ def test_a_message_without_braces_is_sent_as_it_was_typed(payload: str) -> None:
     step = rule.program.nodes["actions/0"].deed
     assert isinstance(step, Step)
     sent = step.args["payload"]
-    assert (sent if isinstance(sent, str) else sent.render(None)) == payload  # type: ignore[arg-type]
+    assert (sent if isinstance(sent, str) else sent.render(None)) == payload
 
 
 def sends(topic: str) -> Wish:
