@@ -241,6 +241,8 @@ class Memory:
 
     def knows(self, run: Run) -> bool:
         """Whether an open run is one here, whole or not."""
+        if run.parent and run.parent not in self.runs:
+            return False  # its event was lost, and with that the run that it is a branch of
         return (
             run.id in self.runs
             or run.id in self.lanes.get((run.rule, run.lane), ())
@@ -313,6 +315,9 @@ class Memory:
             self.trying.discard(run.id)
         if run.ended:
             _discard(self.lanes, lane, run.id)
+            for branch in self._branches.pop(run.id, ()):  # of an event that was lost
+                _discard(self.branches_of_event, run.event_id, branch)
+                self._forget_run(branch)
             if run.parent:
                 _discard(self._branches, run.parent, run.id)
                 _discard(self.branches_of_event, run.event_id, run.id)
@@ -324,6 +329,14 @@ class Memory:
             self.lanes.setdefault(lane, {})[run.id] = None
         if touchable(whole):
             self._keep_in_mind(whole, lane)
+
+    def _forget_run(self, run_id: int) -> None:
+        """Forget a branch whose run never was."""
+        whole = self.runs.pop(run_id, None)
+        if whole is not None:
+            for subject in watched(whole):
+                _discard(self._watched, subject, run_id)
+            self.trying.discard(run_id)
 
     def _keep_in_mind(self, whole: Whole, lane: Lane) -> None:
         run = whole.run

@@ -15,6 +15,7 @@ from typing import Any
 from hypothesis import HealthCheck, example, given, settings
 
 from pbxrules import runs
+from pbxrules.byhand import Refusal
 from pbxrules.model import Delivery, Done, Event, GiveUp, Outcome, Run, TryAgain
 from tests.daemon import HandClock, MemoryStore
 from tests.drawn import RuleSets, seen_of
@@ -45,6 +46,7 @@ HAPPENINGS: list[Happening] = [
     *(("outcome", told) for told in [*product(range(6), OUTCOMES)] * 7),
     *(("wait", span_s) for span_s in SPANS_S[:80]),
     *(("targets", what) for what in ("there", "away") * 40),
+    *(("hand", told) for told in [*product(range(12), ("retry", "drop"))] * 10),
     *(("restart", None),) * 80,
 ]
 QUEUE: RuleSets = [
@@ -59,6 +61,24 @@ LOST_BEHIND_ANOTHER: list[Happening] = [
     ("outcome", (0, "failed")),
     ("commit", "not written"),  # so the second ring never was
     ("commit", "written"),
+]
+FORKS: RuleSets = [
+    [
+        {
+            "id": "r",
+            "mode": "queued",
+            "triggers": {"event": "ring"},
+            "actions": [{"parallel": [{"log": "a"}]}],
+        }
+    ]
+]
+FORKED_BY_ONE_THAT_IS_LOST: list[Happening] = [
+    RING,
+    ("wait", 60.0),
+    ("restart", None),
+    RING,  # its run waits behind one that has expired by now
+    ("turn", None),
+    ("commit", "not written"),  # so nor were its branches
 ]
 CALL_IDS = {"c1": "1795000000.1", "c2": "1795000500.7", "c3": "1795000900.9", "c4": "1795001300.2"}
 LONG_S = 600.0
@@ -80,6 +100,10 @@ class Lives:
         self._numbers = itertools.count(1)
         self._begun: set[int] = set()
         self._under_way: dict[asyncio.Future[Outcome], Delivery] = {}
+        self.at_hand: set[asyncio.Task[Run | Refusal]] = set()
+        """What somebody does by hand, and has not been answered."""
+        self.moved = 0
+        """How often that was done."""
 
     async def _perform(self, delivery: Delivery) -> Outcome:
         outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
@@ -126,6 +150,9 @@ class Lives:
                 await getattr(self, f"_{kind}")(here, told)
             if last:
                 await self._come_to_an_end(here)
+            for hand in self.at_hand:
+                hand.cancel()
+            await asyncio.gather(*self.at_hand, return_exceptions=True)
         assert self.wrong == []
 
     async def _report(self, here: House, told: Mapping[str, Any]) -> None:
@@ -170,6 +197,26 @@ class Lives:
         for verb in here.dispatcher._lines:
             here.dispatcher.pump(verb)
 
+    async def _hand(self, here: House, told: tuple[int, str]) -> None:
+        number, what = told
+        if not self.disk.runs:
+            return
+        run_id = sorted(self.disk.runs)[-1 - number % len(self.disk.runs)]
+        move = here.dispatcher.retry if what == "retry" else here.dispatcher.drop
+        hand = asyncio.ensure_future(move(run_id))
+        self.at_hand.add(hand)
+        hand.add_done_callback(self._answered)
+        await self._turn(here)
+
+    def _answered(self, hand: "asyncio.Task[Run | Refusal]") -> None:
+        self.at_hand.discard(hand)
+        if hand.cancelled():
+            return
+        answer = hand.result()
+        self.moved += isinstance(answer, Run)
+        if isinstance(answer, Run) and answer.id not in self.disk.runs:
+            self.wrong.append(answer)
+
     # --- the end -----------------------------------------------------------------------------
 
     async def _come_to_an_end(self, here: House) -> None:
@@ -184,7 +231,7 @@ class Lives:
                     outcome.set_result(Done())
             await self._turn()
             self.disk.commit()
-            if not here.dispatcher.waiting and not self.disk.waits:
+            if not here.dispatcher.waiting and not self.disk.waits and not self.at_hand:
                 break
             await self._wait(here, LONG_S if not self._under_way else 0)
         self._look_at_the_end(here)
@@ -213,6 +260,7 @@ class Lives:
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @example(QUEUE, LOST_BEHIND_ANOTHER)
+@example(FORKS, FORKED_BY_ONE_THAT_IS_LOST)
 @given(rule_sets(), streams(HAPPENINGS))
 def test_whatever_happens_every_run_comes_to_its_end(
     written: RuleSets, happenings: list[Happening]

@@ -48,6 +48,7 @@ from pbxrules.store.ahead import make_room
 from pbxrules.store.ballast import SIZE, Ballast
 from pbxrules.store.migrations import MIGRATIONS
 from pbxrules.store.pruning import CHUNK, KEEP_REFUSED, Keep
+from pbxrules.store.rows import GIVEN_UP
 from pbxrules.store.sqlite import CHECKPOINT_EVERY, PRUNE_EVERY, SqliteStore
 from tests.stores import (
     NOW,
@@ -1013,6 +1014,8 @@ def runs(event_id: int) -> st.SearchStrategy[Run]:
         parent=st.just(0) | st.integers(1, 1 << 60),
         mark=st.integers(0, 1 << 60),
         inbox=st.lists(ARRIVED, max_size=2).map(tuple),
+        trouble=st.text(),
+        given_up=st.text(),
     )
 
 
@@ -1568,6 +1571,15 @@ def test_what_the_first_version_wrote_is_read_after_the_migration(tmp_path: Path
         with reading.opened(tmp_path / "state" / "pbxrules.db") as db:
             (record,) = reading.events(db)
         assert record.verdicts[1].because == ((Miss("trunk", "t"),), (Miss("caller", "ü"),))
+
+
+def test_what_was_given_up_is_found_by_an_index(tmp_path: Path) -> None:
+    """Not by a look at every run that ever was; nor are the programs that a start keeps."""
+    with sqlite(tmp_path):
+        pass
+    with contextlib.closing(connected(tmp_path / "state")) as db:
+        query = f"EXPLAIN QUERY PLAN SELECT program FROM runs WHERE {GIVEN_UP}"  # noqa: S608 - ours
+        assert ["runs_given_up" in line for *_, line in db.execute(query)] == [True]
 
 
 @pytest.mark.parametrize(
