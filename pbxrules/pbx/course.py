@@ -98,6 +98,8 @@ class Course:
     begun_s: float = field(init=False)
     legs: list[Leg] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
+    ends_s: dict[str, float] = field(default_factory=dict)
+    """When it ended for each of the extensions."""
     _answered_s: float | None = None
     _engaged: bool = False
     _statuses: dict[str, str] = field(default_factory=dict)
@@ -137,6 +139,7 @@ class Course:
         for name in extensions:
             if name in self.who.inside and self._statuses.get(name, IDLE) != status:
                 self._statuses[name] = status
+                self.ends_s[name] = self.now_s
                 if self.habits.statuses:
                     self._add("extension_status", None, None, extension=name, status=status)
 

@@ -1,6 +1,6 @@
 """Who of simulated extensions is free, and the numbers outside."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pbxrules.pbx.course import Habits
@@ -30,10 +30,10 @@ class People:
             return False
         return self._free_s[name] <= at_s or self._random.random() < self._second_line
 
-    def join(self, names: Iterable[str], from_s: float, until_s: float) -> None:
-        """These have a call from now on."""
-        for name in names:
-            self._free_s[name] = max(until_s, self._free_s[name])
+    def join(self, from_s: float, until_s: Mapping[str, float]) -> None:
+        """These have a call from now on, each until its time."""
+        for name, end_s in until_s.items():
+            self._free_s[name] = max(end_s, self._free_s[name])
             self._begun_s[name] = from_s
 
     def pick(self, count: int, at_s: float, but: Sequence[str] = ()) -> list[str]:

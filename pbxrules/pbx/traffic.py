@@ -59,7 +59,7 @@ class _Office:
             kind, who = self._again(last.get(line), start_s) or self._new(start_s)
             call = Course(random=self._random, habits=self._habits, who=who, now_s=start_s)
             KINDS[kind].write(call)
-            self._people.join(who.inside, start_s, call.now_s)
+            self._people.join(start_s, call.ends_s)
             last[line] = kind, who
             heapq.heappush(self._lines, (call.now_s + self._random.uniform(1, 4), line))
             yield kind, call
