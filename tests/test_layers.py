@@ -31,7 +31,7 @@ LAYERS = [
     [LINE],
     ["alarms", "clock", "shipped", "store", "actions", "systemd", "control", "watching", "zones"],
     ["config", "loading", "logs", "sending", "recall", "tellings"],
-    ["callbook", "casebook", "casefiles", "console", "dispatcher", "showing"],
+    ["callbook", "casebook", "casefiles", "console", "dispatcher", "showing", "simulating"],
     ["intake"],
     ["web"],
     ["app"],

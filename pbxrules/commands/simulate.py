@@ -8,13 +8,24 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pbxrules.console import BAD, GOOD, UNUSABLE, print_problems, settings_of, settings_options
+from pbxrules.console import (
+    BAD,
+    GOOD,
+    UNUSABLE,
+    counted,
+    language_of,
+    print_problems,
+    settings_of,
+    settings_options,
+)
 from pbxrules.errors import ProblemsError
 
 if TYPE_CHECKING:
     from datetime import tzinfo
 
+    from pbxrules.config import Config
     from pbxrules.pbx.house import Day
+    from pbxrules.simulating.exchanges import Target
     from pbxrules.simulating.plan import Plan
     from pbxrules.simulating.sender import Sender
 
@@ -34,7 +45,11 @@ def _wish(name: str, metavar: str, text: str) -> Callable[[Callable[..., Any]], 
 @settings_options("config")
 @_wish("extensions", "WHICH", "101..140, 101,105,110 or how many.  [default: 101..140]")
 @_wish("trunks", "WHICH", "sip-a,sip-b or how many.  [default: 2]")
-@_wish("groups", "WHICH", "Who rings together: 101..104,105+107 or how many.  [default: 2 of four]")
+@_wish(
+    "groups",
+    "WHICH",
+    "Who rings together: 101..104,105+107 or how many.  [default: four of twenty]",
+)
 @_wish(
     "calls-per-hour",
     "CURVE",
@@ -46,7 +61,7 @@ def _wish(name: str, metavar: str, text: str) -> Callable[[Callable[..., Any]], 
 @_wish("seed", "N", "The same seed and start: the same reports.  [default: any]")
 @_wish("duration", "TIME", "Of the PBX's time: 30m, 8h.  [default: 1h]")
 @_wish(
-    "start", "TIME", "The PBX's time: 2026-11-24T08:00.  [default: now; of a file, that day 12:00]"
+    "start", "TIME", "The PBX's time: 2026-11-24T08:00.  [default: now; --file: 2026-11-24T12:00]"
 )
 @_wish("speed", "N", "1, 60 times as fast, or max.  [default: 1]")
 @_wish("connections", "N", "Reports under way at once.  [default: 16]")
@@ -55,7 +70,7 @@ def _wish(name: str, metavar: str, text: str) -> Callable[[Callable[..., Any]], 
     "--file",
     type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
     metavar="FILE",
-    help="Send nothing: write lines of JSON there; - is stdout.",
+    help="Send nothing, but write there: lines of JSON (- is stdout), or NAME.test.yaml.",
 )
 @click.option("--json", "as_json", is_flag=True, help="What came of it as one JSON object.")
 def simulate(
@@ -88,7 +103,7 @@ def simulate(
         print_problems(exc.problems)
         sys.exit(UNUSABLE)
     if file is not None:
-        sys.exit(_write(made, zone, file))
+        sys.exit(_write(made, settings, zone, file))
     if url is None:
         from pbxrules.sending import url_of
 
@@ -128,30 +143,58 @@ def _tell_doubts(day: "Day") -> None:
 # --- To a file -------------------------------------------------------------------------------
 
 
-def _write(plan: "Plan", zone: "tzinfo", file: Path) -> int:
+def _write(plan: "Plan", settings: "Config", zone: "tzinfo", file: Path) -> int:
     """Write the reports, and say how many; the exit code."""
-    from pbxrules.simulating import files
     from pbxrules.testing.moments import USUAL_START
 
     seed = _seed(plan)
     start_s = USUAL_START.replace(tzinfo=zone).timestamp() if plan.start_s is None else plan.start_s
     day = _day(plan, seed, start_s, zone)
-    written = 0
     try:
-        with click.open_file(str(file), "w", encoding="utf-8") as opened:
-            for line in files.lines(day.reports, start_s=start_s, zone=zone):
-                opened.write(line)
-                written += 1
+        _fill(file, day, settings, name=_case_name(plan, seed), start_s=start_s, zone=zone)
+    except ProblemsError as exc:
+        print_problems(exc.problems)
+        return UNUSABLE
+    except KeyboardInterrupt:
+        click.echo("ended before the end", err=True)
     except BrokenPipeError:
         raise  # click ends quietly where nobody reads on
-    except KeyboardInterrupt:
-        pass  # what was written is whole lines
-    except OSError as exc:
-        click.echo(f"pbxrules: can't write {file}: {exc.strerror or exc}", err=True)
+    except (ValueError, OSError) as exc:
+        why = exc.strerror if isinstance(exc, OSError) and exc.strerror else exc
+        click.echo(f"pbxrules: can't write {file}: {why}", err=True)
         return UNUSABLE
-    click.echo(f"{written:,} reports of {day.calls:,} calls (seed {seed})", err=True)
+    counts = f"{counted(day.arrivals.reports, 'report')} of {counted(day.calls, 'call')}"
+    click.echo(f"{counts} (seed {seed})", err=True)
     _tell_doubts(day)
     return GOOD
+
+
+def _case_name(plan: "Plan", seed: int) -> str:
+    from pbxrules.language import duration_text
+
+    return f"{duration_text(plan.duration_s)} of a simulated PBX (seed {seed})"
+
+
+def _fill(
+    file: Path, day: "Day", settings: "Config", *, name: str, start_s: float, zone: "tzinfo"
+) -> None:
+    """Write lines, or a test of the rules that stand beside it.
+
+    Raises:
+        ProblemsError: Those rules can't be used.
+        ValueError: No test can be made.
+        OSError: It can't be written.
+    """
+    from pbxrules import loading
+    from pbxrules.simulating import written
+
+    if loading.holds_tests(file):
+        rules = loading.load(loading.rule_files(file.parent), language_of(settings))
+        text = written.case_text(day.arrivals, rules, name=name, start_s=start_s, zone=zone)
+        file.write_text(text, "utf-8")
+        return
+    with click.open_file(str(file), "w", encoding="utf-8") as opened:
+        opened.writelines(written.lines(day.arrivals, start_s=start_s, zone=zone))
 
 
 # --- To a receiver ---------------------------------------------------------------------------
@@ -164,15 +207,10 @@ def _send(plan: "Plan", zone: "tzinfo", url: str, *, as_json: bool) -> int:
     from rich.console import Console
 
     from pbxrules.simulating import book
-    from pbxrules.simulating.exchanges import target
-    from pbxrules.simulating.sender import TIMEOUT_S, Sender
+    from pbxrules.simulating.sender import Sender
 
-    try:
-        to = target(url, timeout_s=TIMEOUT_S)
-    except ValueError as exc:
-        raise click.UsageError(str(exc)) from exc
-    except OSError as exc:
-        click.echo(f"pbxrules: {url}: {exc.strerror or exc} (does the daemon run there?)", err=True)
+    to = _target(url)
+    if to is None:
         return BAD
     seed, clock = _seed(plan), time.perf_counter
     start_s = time.time() if plan.start_s is None else plan.start_s
@@ -183,13 +221,27 @@ def _send(plan: "Plan", zone: "tzinfo", url: str, *, as_json: bool) -> int:
         _ended_by_signals(sender),
         book.live(console, sender, until_s=plan.duration_s, clock=clock) as draw,
     ):
-        sender.run(day.reports, draw)
+        sender.run(day.arrivals, draw)
     if as_json:
         _print_json(sender, day, seed, start_s, url)
     else:
         _print_table(sender, day, seed)
     _tell_doubts(day)
     return GOOD if sender.tally.good else BAD
+
+
+def _target(url: str) -> "Target | None":
+    """Who listens there; None if nobody does, and then it is said."""
+    from pbxrules.simulating.exchanges import target
+    from pbxrules.simulating.sender import TIMEOUT_S
+
+    try:
+        return target(url, timeout_s=TIMEOUT_S)
+    except ValueError as exc:
+        raise click.UsageError(str(exc)) from exc
+    except OSError as exc:
+        click.echo(f"pbxrules: {url}: {exc.strerror or exc} (does the daemon run there?)", err=True)
+        return None
 
 
 @contextmanager

@@ -79,6 +79,8 @@ class Arrivals:
         self._next = next(self._calls, None)
         self.calls = 0
         """So many have begun."""
+        self.reports = 0
+        """So many have arrived."""
         self._placed = 0
         self._waiting: list[tuple[float, int, _Told | Sent]] = []
         self._legs: list[tuple[float, int, Leg]] = []
@@ -95,6 +97,7 @@ class Arrivals:
                 return
             at_s, _, one = heapq.heappop(self._waiting)
             if isinstance(one, Sent):
+                self.reports += 1
                 yield one
                 continue
             while self._legs and self._legs[0][0] <= at_s:

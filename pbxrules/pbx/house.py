@@ -99,7 +99,7 @@ class Day:
         self._people = People(house.extensions, random, self._habits)
         self._kinds, self._weights = list(house.shares), list(house.shares.values())
         self._begins = house.curve.begins(random, start_s=start_s, duration_s=duration_s, zone=zone)
-        self.reports = Arrivals(self._courses(), random, start_s=start_s, zone=zone)
+        self.arrivals = Arrivals(self._courses(), random, start_s=start_s, zone=zone)
         """All that is reported, as it arrives."""
 
     def _courses(self) -> Iterator[tuple[str, Course]]:

@@ -10,7 +10,8 @@ MOST_TRUNKS = 1_000
 _FIRST = 101
 _FIRST_OF_MANY = 10_001
 """Beyond 899 the numbers are five digits, so that none is the beginning of another."""
-_USUAL_GROUPS, _USUAL_MEMBERS = 2, 4
+_USUAL_MEMBERS = 4
+_EXTENSIONS_TO_A_GROUP = 20
 _RANGE = re.compile(r"([0-9]{1,10})\.\.([0-9]{1,10})", re.ASCII)
 _NUMBER = re.compile(r"[0-9*#]{1,20}", re.ASCII)
 _COUNT = re.compile("[0-9]{1,9}", re.ASCII)
@@ -100,7 +101,7 @@ def _group(part: str) -> tuple[str, ...]:
 
 
 def grouped(wished: Groups | None, names: Sequence[str]) -> tuple[tuple[str, ...], ...]:
-    """The groups among the extensions *names*; nobody's wish is two of four, where they fit.
+    """The groups among the extensions *names*; by nobody's wish one of four in twenty.
 
     Raises:
         ValueError: They don't fit.
@@ -111,7 +112,8 @@ def grouped(wished: Groups | None, names: Sequence[str]) -> tuple[tuple[str, ...
             more = "" if len(strangers) == 1 else f" and {len(strangers) - 1:,} more"
             raise ValueError(f"{strangers[0]}{more} is none of --extensions")
         return wished
-    count = min(_USUAL_GROUPS, len(names) // _USUAL_MEMBERS) if wished is None else wished
+    usual = -(-len(names) // _EXTENSIONS_TO_A_GROUP) if len(names) > _USUAL_MEMBERS else 0
+    count = usual if wished is None else wished
     if not count:
         return ()
     size = min(_USUAL_MEMBERS, len(names) // count)
