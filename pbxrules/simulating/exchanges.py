@@ -13,9 +13,9 @@ import ssl
 from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from pbxrules.pbx.compose import encode, request
+from pbxrules.sending import Place, place_of
 
 READABLE, WRITABLE = select.EPOLLIN, select.EPOLLOUT
 LONGEST_ANSWER = 1 << 20
@@ -28,15 +28,11 @@ class Target:
 
     family: int
     address: Any
-    host: str
-    """As the request names it."""
-    path: str | None
-    tls: ssl.SSLContext | None
-    name: str
+    place: Place
 
     def request(self, report: Any) -> bytes:
         """The bytes that the PBX sends here."""
-        return request(encode(report), self.host, self.path)
+        return request(encode(report), self.place.host, self.place.path)
 
 
 def target(url: str, *, timeout_s: float) -> Target:
@@ -46,23 +42,10 @@ def target(url: str, *, timeout_s: float) -> Target:
         ValueError: *url* is no http or https URL.
         OSError: Nobody listens there.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"'{url}' is no http:// or https:// URL")
-    path = urlunsplit(("", "", parts.path, parts.query, ""))
-    path = "" if path == "/" else path
-    request(b"", parts.netloc, path or None)  # says what can't stand in it
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    with socket.create_connection((parts.hostname, port), timeout=timeout_s) as probe:
-        family, address = probe.family, probe.getpeername()
-    return Target(
-        family=family,
-        address=address,
-        host=parts.netloc,
-        path=path or None,
-        tls=ssl.create_default_context() if parts.scheme == "https" else None,
-        name=parts.hostname,
-    )
+    place = place_of(url)
+    request(b"", place.host, place.path)  # says what can't stand in it
+    with socket.create_connection(place.address, timeout=timeout_s) as probe:
+        return Target(family=probe.family, address=probe.getpeername(), place=place)
 
 
 class Exchange:
@@ -88,8 +71,8 @@ class Exchange:
         code = self.sock.connect_ex(to.address)
         if code not in (0, errno.EINPROGRESS):
             raise OSError(code, os.strerror(code))
-        if to.tls is not None:
-            yield from self._shake_hands(to.tls, to.name)
+        if to.place.tls is not None:
+            yield from self._shake_hands(to.place.tls, to.place.address[0])
         yield from self._send(data)
         yield from self._receive()
 
