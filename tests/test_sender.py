@@ -187,11 +187,11 @@ def test_an_answer_counts_when_it_is_there_and_not_when_the_receiver_hangs_up() 
             ended.wait(30)
 
     with serving(serve) as url:
-        sender = sender_to(url, timeout_s=0.1)
+        sender = sender_to(url, timeout_s=0.5)
         sender.run(reports(1))
         ended.set()
     assert counts(sender.tally) == {"reports": 1, "sent": 1, "accepted": 1}
-    assert sender.tally.latencies.longest_s < 0.1
+    assert sender.tally.latencies.longest_s < 0.5
 
 
 def test_where_nobody_listens_any_more_each_try_is_an_error() -> None:

@@ -134,7 +134,7 @@ def _seed(plan: "Plan") -> int:
 
 def _tell_doubts(day: "Day") -> None:
     if day.turned_away:
-        why = f"{day.turned_away:,} calls were not made: nobody was free"
+        why = f"{counted(day.turned_away, 'call')} not made: nobody was free"
         click.echo(f"{why} (give more --extensions or fewer --calls-per-hour)", err=True)
     elif not day.calls:
         click.echo("no call began (a longer --duration, or more --calls-per-hour)", err=True)

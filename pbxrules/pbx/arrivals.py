@@ -129,7 +129,9 @@ class Arrivals:
         line, random, habits = one.line, self._random, one.course.habits
         if line.event == STATUS and not self._statuses.changed(one):
             return
-        report = self._report(line, named=random.random() >= habits.without_sn)
+        # A status always is: without the PBX's name it would be one of another's extension.
+        named = random.random() >= habits.without_sn or line.event == STATUS
+        report = self._report(line, named=named)
         at_s = line.at_s + random.uniform(0.0, 0.05)
         if random.random() < habits.late:
             at_s += random.uniform(0.0, habits.late_s)

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from pbxrules.language import duration_text
 from pbxrules.simulating.sender import Sender
 from pbxrules.simulating.tally import PERCENTILES, Tally
 
@@ -52,8 +51,7 @@ def line(tally: Tally) -> str:
 
 def rows(tally: Tally, calls: int, *, simulated_s: float) -> Iterator[tuple[str, str, str]]:
     """The table: a word, its value, and what a colour should say of it."""
-    span = duration_text(max(1.0, round(simulated_s)))
-    yield "calls", f"{calls:,} in {span} of the PBX's time", ""
+    yield "calls", f"{calls:,} in {_span(simulated_s)} of the PBX's time", ""
     yield "sent", _with(tally.sent, f"{tally.again:,} of them again" if tally.again else ""), ""
     yield "accepted", f"{tally.accepted:,}", "green" if tally.accepted else ""
     statuses = {str(status): n for status, n in tally.statuses.items() if status != 200}  # noqa: PLR2004
@@ -80,6 +78,14 @@ def _with(count: int, more: str) -> str:
 def _several(counts: "dict[str, int]") -> str:
     most = sorted(counts.items(), key=lambda one: -one[1])
     return ", ".join(f"{name}: {count:,}" for name, count in most)
+
+
+def _span(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    told = [f"{hours:,} h"] if hours else []
+    told += [f"{minutes} min"] if minutes else []
+    return " ".join(told if hours else [*told, f"{rest} s"])
 
 
 def _ms(value: float) -> str:
