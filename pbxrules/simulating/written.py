@@ -9,6 +9,7 @@ from pbxrules.errors import Location
 from pbxrules.loading import Snapshot
 from pbxrules.pbx import openvox
 from pbxrules.pbx.arrivals import Sent
+from pbxrules.pbx.compose import encode
 from pbxrules.rules import RuleSet
 from pbxrules.testing import trial
 from pbxrules.testing.cases import Case, Report
@@ -18,7 +19,6 @@ from pbxrules.testing.moments import received_at
 
 LARGEST_TEST = 1 << 20
 """Bytes; a file of rules or tests may hold no more."""
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _HEAD = """\
 # A simulated PBX: what the rules beside this file made of its reports when it was written is
 # expected of them. If they are to do something else, have it written anew.
@@ -30,7 +30,7 @@ def lines(reports: Iterable[Sent], *, start_s: float, zone: tzinfo) -> Iterator[
     """One line for each report: the moment at which it arrives, in *zone*, and the report."""
     for sent in reports:
         at = datetime.fromtimestamp(start_s + sent.at_s, zone).isoformat(timespec="milliseconds")
-        yield f'{{"at":"{at}","report":{_ENCODER.encode(sent.report)}}}\n'
+        yield f'{{"at":"{at}","report":{encode(sent.report).decode()}}}\n'
 
 
 def case_text(
