@@ -24,6 +24,7 @@ from pbxrules.control import ControlServer
 from pbxrules.dispatcher import Dispatcher
 from pbxrules.errors import Problem, ProblemsError, StoreError
 from pbxrules.intake import Intake
+from pbxrules.live import Live
 from pbxrules.loading import Snapshot, collected_in_pieces, let_go
 from pbxrules.model import Program
 from pbxrules.recall import recall
@@ -153,8 +154,16 @@ class App:
         self._intake = Intake(self.snapshot, store, dispatcher, memory, clock)
         server = ReportServer(self._intake)
         self.addresses = server.listen(settings.listen)
+        live = Live(
+            dispatcher, memory, now=clock.now, ruleset=lambda: self._intake.snapshot.ruleset
+        )
         control = ControlServer(
-            settings.state, {"status": lambda _: self.status(), "reload": lambda _: self.reload()}
+            settings.state,
+            {
+                "status": lambda _: self.status(),
+                "reload": lambda _: self.reload(),
+                **live.commands,
+            },
         )
         await control.start()
         self._memory = memory

@@ -138,6 +138,36 @@ def store_of(config: Path | None, state: str | None) -> Path:
     return path
 
 
+def asked(folder: Path, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The answer of the daemon that runs on the state *folder*.
+
+    Exits with 2 where none does, and with 1, the reason on stderr, where it can't be done.
+    """
+    from pbxrules import control
+
+    try:
+        answer = control.ask(folder, request)
+    except (OSError, ValueError) as exc:
+        why = getattr(exc, "strerror", None) or exc
+        click.echo(f"pbxrules: no daemon runs on {folder}: {why}", err=True)
+        sys.exit(UNUSABLE)
+    if "error" in answer:
+        click.echo(f"pbxrules: {answer['error']}", err=True)
+        sys.exit(BAD)
+    return answer
+
+
+def asked_if_any(folder: Path, request: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The answer of the daemon that runs on the state *folder*; None where none does."""
+    from pbxrules import control
+
+    try:
+        answer = control.ask(folder, request, timeout_s=5)
+    except (OSError, ValueError):
+        return None
+    return None if "error" in answer else answer
+
+
 def counted(number: int, noun: str) -> str:
     """``1 rule``, ``2 rules``."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -20,12 +20,13 @@ import math
 import random
 import traceback
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pbxrules import engine, runs
+from pbxrules import byhand, engine, runs
 from pbxrules.actions import Performer
 from pbxrules.alarms import Alarm, Alarms
+from pbxrules.byhand import Refusal
 from pbxrules.errors import StoreError
 from pbxrules.memory import TIMED, Memory, Moves, Rest, Whole, rest_of, touchable
 from pbxrules.model import Changes, Delivery, GiveUp, Moment, Outcome, Program, Run, TryAgain
@@ -44,6 +45,8 @@ TOLD = frozenset({"log"})
 """Verbs that tell people: they get the names of secrets, not their values."""
 SWEEP_S = 1.0
 """How often what waits is looked through for what has expired."""
+LOOKS = 5
+"""How often it is looked whether a run has got to where it is going, before it is moved by hand."""
 CUT_OFF_S = 2.0
 """What is cut off at the end gets this to let go."""
 
@@ -64,6 +67,8 @@ class _Held:
     """Where it rests on disk, if that was read."""
     minded: bool = False
     """Memory has it: as it will be when all that was decided is on disk."""
+    moving: bool = False
+    """What became of it is being written: it goes on, or ends, when that is on disk."""
     whole: Whole | None = None
     """Unless memory has it, or it is to be read again."""
     turn: int = 0
@@ -193,6 +198,7 @@ class Dispatcher:
         """Let a run wait for what it rests for."""
         run, now = whole.run, self._now()
         self._let_go(held)
+        held.moving = False
         held.rest, held.minded = rest_of(run), touchable(whole)
         held.verb, held.due = run.verb, _uptime(run.due, now)
         held.late = _late(held.due, run.expires_s)
@@ -265,11 +271,16 @@ class Dispatcher:
             _log_moves(whole, moves)
         self._write(moves)
 
-    def _write(self, moves: Moves) -> None:
+    def _write(self, moves: Moves, then: Callable[[], None] = lambda: None) -> None:
         """Remember and write down what became of runs; they go on when it is on disk."""
         self._memory.apply(moves)
+        for whole in moves.runs:
+            held = self._held.get(whole.run.id)
+            if held is not None:
+                held.moving = True
 
         def written(_: StoreError | None) -> None:
+            then()
             for whole in moves.runs:
                 if whole.run.ended:
                     self.take(whole)
@@ -340,8 +351,17 @@ class Dispatcher:
         if line is not None:
             line.loading = True
         loop = asyncio.get_running_loop()
+        turns = [held.turn for held in cold]
         reading = loop.run_in_executor(None, self._store.load, [held.id for held in cold])
-        reading.add_done_callback(lambda done: self._have_read(line, cold, done))
+
+        def have_read(done: "asyncio.Future[list[LoadedRun]]") -> None:
+            # Of what was moved by hand meanwhile this is no news.
+            still = [held for held, turn in zip(cold, turns, strict=True) if held.turn == turn]
+            self._have_read(line, still, done)
+            if line is not None:
+                self.pump(cold[0].verb)
+
+        reading.add_done_callback(have_read)
 
     def _have_read(
         self, line: _Line | None, cold: list[_Held], reading: "asyncio.Future[list[LoadedRun]]"
@@ -369,8 +389,6 @@ class Dispatcher:
                 self._leave_lane(held)
             else:
                 self._take_back(held, loaded)
-        if line is not None:
-            self.pump(cold[0].verb)
 
     def _take_back(self, held: _Held, loaded: LoadedRun) -> None:
         try:
@@ -385,8 +403,8 @@ class Dispatcher:
             self._rest(held, whole)
             return
         held.rest = rest_of(whole.run)
+        self._hot += held.whole is None
         held.whole = whole
-        self._hot += 1
         if runs.expired(whole.run, self._now()):
             self._expire(whole)
         else:
@@ -541,6 +559,135 @@ class Dispatcher:
         moves = engine.settle(self._memory, latest, outcome, self._now(), jitter=jitter)
         _log_moves(latest, moves)
         self._write(moves)
+
+    # --- by hand -----------------------------------------------------------------------------
+
+    @property
+    def trying(self) -> list[int]:
+        """The runs of which an action is being tried."""
+        return [run_id for line in self._lines.values() for run_id in line.under_way]
+
+    @property
+    def not_ready(self) -> list[str]:
+        """The verbs that can't be tried now."""
+        return [verb for verb, line in self._lines.items() if not line.performer.ready()]
+
+    async def retry(self, run_id: int) -> Run | Refusal:
+        """Try what a run owes now, or begin one again that was given up.
+
+        It is on disk when it returns.
+        """
+        wholes = await self._at_rest(run_id)
+        if isinstance(wholes, Refusal):
+            return wholes
+        if run_id in self.trying:
+            return Refusal(f"{byhand.name_of(run_id)} is being tried at this moment")
+        moves = byhand.retry(self._ruleset(), self._memory, wholes[0], self._now())
+        return await self._move(wholes, moves)
+
+    async def drop(self, run_id: int) -> Run | Refusal:
+        """Give up what a run owes or waits for; on disk when it returns.
+
+        A try that is under way is killed.
+        """
+        wholes = await self._at_rest(run_id)
+        if isinstance(wholes, Refusal):
+            return wholes
+        moves = byhand.drop(self._memory, wholes[0], wholes[1:], self._now())
+        return await self._move(wholes, moves)
+
+    async def change(self, moves: Moves) -> None:
+        """Remember what was decided by hand; on disk when it returns."""
+        written = asyncio.Event()
+        self._write(moves, written.set)
+        await written.wait()
+
+    async def _move(self, wholes: Sequence[Whole], moves: Moves | Refusal) -> Run | Refusal:
+        """Let the runs *wholes* go on as was decided; what became of the first."""
+        if isinstance(moves, Refusal):
+            return moves
+        for whole in wholes:
+            # Also of one that had ended, so that it can be begun again only once.
+            self._let_go(self._hold(whole.run))
+        await self.change(moves)
+        run_id = wholes[0].run.id
+        return next(whole.run for whole in moves.runs if whole.run.id == run_id)
+
+    async def _at_rest(self, run_id: int) -> list[Whole] | Refusal:
+        """A run and the open branches of its ``parallel``, none of them on its way elsewhere.
+
+        Nothing may be awaited before what is decided on them is put.
+        """
+        for _ in range(LOOKS):
+            if self._stopping:
+                return Refusal("the daemon is about to stop")
+            held = self._held.get(run_id)
+            if held is None:
+                found = await self._ended(run_id)
+                if found is not None:
+                    return found
+            else:
+                branches = [self._held.get(id_) for id_ in self._memory.branches(run_id)]
+                family = [one for one in (held, *branches) if one is not None]
+                if not any(one.moving or self._moved_on(one) for one in family):
+                    wholes = [self._whole(one) for one in family]
+                    if None not in wholes:
+                        return [whole for whole in wholes if whole is not None]
+                    if (why := await self._warm(family)) is not None:
+                        return why
+                    continue
+            await self._written()
+        return Refusal(f"what became of {byhand.name_of(run_id)} is still being written")
+
+    async def _ended(self, run_id: int) -> list[Whole] | Refusal | None:
+        """A run that is not held; None if it is one that is only just being taken."""
+        loaded = await self._loaded([run_id])
+        if isinstance(loaded, Refusal):
+            return loaded
+        if run_id in self._held or any(not one.run.ended for one in loaded):
+            return None
+        if not loaded:
+            return Refusal(f"nothing of a run {byhand.name_of(run_id)} is owed or was given up")
+        whole = self._understood(loaded[0])
+        return whole if isinstance(whole, Refusal) else [whole]
+
+    async def _warm(self, family: Sequence[_Held]) -> Refusal | None:
+        """Keep the runs whole that are not in memory; why that can't be."""
+        cold = [(held, held.turn) for held in family if self._is_cold(held)]
+        loaded = await self._loaded([held.id for held, _ in cold])
+        if isinstance(loaded, Refusal):
+            return loaded
+        found = {one.run.id: one for one in loaded}
+        for held, turn in cold:
+            if held.turn != turn or held.id not in found or not self._is_cold(held):
+                continue
+            whole = self._understood(found[held.id])
+            if isinstance(whole, Refusal):
+                return whole
+            held.whole, held.rest = whole, rest_of(whole.run)
+            self._hot += 1
+        return None
+
+    async def _loaded(self, run_ids: Sequence[int]) -> list[LoadedRun] | Refusal:
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(None, self._store.load, run_ids)
+        except StoreError as exc:
+            return Refusal(f"the store can't be read: {exc}")
+
+    def _understood(self, loaded: LoadedRun) -> Whole | Refusal:
+        try:
+            whole = Whole(loaded.run, loaded.event, self._program_of(loaded))
+        except ValueError as exc:
+            name = byhand.name_of(loaded.run.id)
+            return Refusal(f"this release does not understand what {name} is to do: {exc}")
+        return whole if loaded.run.ended else runs.resumed(whole)
+
+    async def _written(self) -> None:
+        """Wait for the turn of all that was put."""
+        turn = asyncio.Event()
+        self._store.barrier(lambda _: turn.set())
+        await turn.wait()
 
     # --- the end -----------------------------------------------------------------------------
 

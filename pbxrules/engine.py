@@ -46,6 +46,8 @@ SHOWN = 200
 """Characters of an exception that the words of a miss tell."""
 DAY_S = 86_400.0
 """How long it is remembered that a rule has run for a call, or that its ``for`` fired."""
+LANE = "lane"
+"""Given up before it began, for want of a place or in wait for one: it is to begin anew."""
 FULL = "the rule has {waiting} runs that wait already"
 AT_ONCE = ("parallel", "single")
 """Modes whose runs wait for no other."""
@@ -375,7 +377,7 @@ def _fire(
     if waiting >= rule.max_runs and rule.mode != "restart":
         _drop(draft, whole, FULL.format(waiting=waiting))
         return ()
-    _spend(draft, rule, whole.run)
+    spend(draft, rule, whole.run)
     _begin(draft, rule, whole)
     return ()
 
@@ -420,7 +422,7 @@ def _is_on(until: Moment, cooldown_s: float, now: Moment) -> bool:
     return not now.reached(until) and (until.boot == now.boot or until.since(now) <= cooldown_s)
 
 
-def _spend(draft: Draft, rule: Rule, run: Run) -> None:
+def spend(draft: Draft, rule: Rule, run: Run) -> None:
     """Spend ``once_per`` and ``cooldown`` by a run; ``runs.end`` gives back what never began."""
     if rule.once_per_call and run.call:
         draft.keep("once", rule.id, run.call, run.id, draft.now.after(DAY_S))
@@ -452,7 +454,7 @@ def _drop(draft: Draft, whole: Whole, why: str) -> None:
     """Write down that a match had no room, as a run that has ended."""
     node = whole.program.nodes[FIRST]
     run = whole.run.changed(position=node.path, verb=getattr(node.deed, "verb", "lane"))
-    ended = replace(note(run, run.verb, "dropped", why), position="", expires_s=None)
+    ended = replace(note(run, run.verb, "dropped", why), position="", expires_s=None, given_up=LANE)
     draft.put(Whole(ended, whole.event, whole.program))
 
 
@@ -471,9 +473,9 @@ def wake(ruleset: RuleSet, memory: Memory, run_id: int, now: Moment) -> Moves:
     rule = ruleset.by_id.get(whole.run.rule)
     late = whole.run.expires_s
     if rule is None or _changed(rule, whole.run):
-        _never_fires(draft, whole, CHANGED)
+        never_fires(draft, whole, CHANGED)
     elif late is not None and now.since(whole.run.next_try) >= late:
-        _never_fires(draft, whole, f"not begun within {duration_text(late)}")
+        never_fires(draft, whole, f"not begun within {duration_text(late)}")
     else:
         _stayed_so(draft, ruleset, rule, whole)
     return draft.moves()
@@ -486,7 +488,7 @@ def _changed(rule: Rule, run: Run) -> bool:
     return run.results.get("rule") != rule.digest
 
 
-def _never_fires(draft: Draft, whole: Whole, why: str) -> None:
+def never_fires(draft: Draft, whole: Whole, why: str) -> None:
     """End a ``for`` that waits no more: the next match of its call is news again."""
     run, subject = whole.run, subject_of(whole.event, whole.run.call)
     runs.end(draft, run.id, why)
@@ -517,7 +519,7 @@ def reloaded(ruleset: RuleSet, memory: Memory, now: Moment) -> Moves:
     for whole in memory.runs.values():
         rule = ruleset.by_id.get(whole.run.rule)
         if whole.run.verb == "for" and (rule is None or _changed(rule, whole.run)):
-            _never_fires(draft, whole, CHANGED)
+            never_fires(draft, whole, CHANGED)
     return draft.moves()
 
 

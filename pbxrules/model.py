@@ -457,6 +457,10 @@ class Run:
     """The last event that satisfied a ``wait_for``; later ones are news to the next."""
     inbox: tuple["Arrived", ...] = ()
     """Such events that came before it got there, and that one of its ``wait_for`` wants."""
+    trouble: str = ""
+    """Why the last try of the owed step failed, where another one is to follow."""
+    given_up: str = ""
+    """The step that was given up and ended it, or ``lane``: where it can be taken up again."""
 
     @property
     def ended(self) -> bool:
@@ -492,6 +496,8 @@ class Run:
         other.parent = self.parent
         other.mark = self.mark
         other.inbox = self.inbox
+        other.trouble = self.trouble
+        other.given_up = self.given_up
         for name, value in values.items():
             setattr(other, name, value)
         return made

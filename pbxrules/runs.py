@@ -83,8 +83,15 @@ def _rendered(value: Any, scope: Scope) -> Any:
 
 
 def _place(run: Run) -> str:
-    """The step, and the round of each ``repeat`` that it is in: other than at any other time."""
-    rounds = "".join(f".{path}.{number}" for path, number in sorted(run.counters.items()))
+    """The step, and the round of each ``repeat`` that it is in: other than at any other time.
+
+    A ``finally`` that is done once more, for its run was taken up again, is in another round.
+    """
+    rounds = "".join(
+        f".{path}.{number}"
+        for path, number in sorted(run.counters.items())
+        if run.position.startswith(f"{path}/")
+    )
     return (run.position + rounds).replace("/", ".")
 
 
@@ -128,7 +135,8 @@ def expire(draft: Draft, whole: Whole) -> None:
 
 def abandon(run: Run, why: str, now: Moment) -> Run:
     """The run, ended because its program can no longer be understood."""
-    return replace(note(run, run.verb, "failed", why), position="", due=now)
+    ended = note(run, run.verb, "failed", why)
+    return replace(ended, position="", due=now, given_up="" if run.parent else run.position)
 
 
 def resumed(whole: Whole) -> Whole:
@@ -186,11 +194,17 @@ def _again(draft: Draft, whole: Whole, outcome: TryAgain, jitter: float) -> None
         reason = f"{outcome.reason} ({_tries(run)}, no time left)"
         _settle(draft, whole, "expired", reason, outcome.result)
         return
-    draft.put(Whole(run.changed(next_try=now.after(delay_s)), whole.event, whole.program))
+    again = run.changed(next_try=now.after(delay_s), trouble=outcome.reason)
+    draft.put(Whole(again, whole.event, whole.program))
 
 
 def _tries(run: Run) -> str:
     return "1 try" if run.attempt == 1 else f"{run.attempt} tries"
+
+
+def give_up(draft: Draft, whole: Whole, why: str) -> None:
+    """Give up the owed action for a reason that is not its own, and go on with what follows it."""
+    _settle(draft, whole, "dropped", why)
 
 
 def _settle(
@@ -202,10 +216,12 @@ def _settle(
     step = node.deed if node is not None and isinstance(node.deed, Step) else None
     if step is not None and step.register:
         run = run.changed(results={**run.results, step.register: result})
+    if run.outcome not in ("", "restarted") and state != "done" and not run.given_up:
+        run = run.changed(given_up=run.position)
     whole = Whole(run, whole.event, whole.program)
     goes_on = step is not None and (state == "done" or step.continue_on_error)
     if run.parent or not (goes_on or run.outcome):
-        finish(draft, whole, state)
+        finish(draft, whole, "failed" if state == "dropped" else state)
     else:
         go_on(draft, whole)
 
@@ -258,13 +274,13 @@ def restart(draft: Draft, whole: Whole) -> None:
     finish(draft, Whole(run, whole.event, whole.program), "restarted")
 
 
-def end(draft: Draft, run_id: int, why: str) -> None:
-    """End a run that has nothing more to do, with the reason."""
+def end(draft: Draft, run_id: int, why: str, **also: str) -> None:
+    """End a run that has nothing more to do, with the reason; *also*: values that it gets."""
     whole = draft.whole(run_id)
     if whole is not None:
         _give_back(draft, whole.run)
         run = note(whole.run, whole.run.verb, "dropped", why)
-        ended = run.changed(position="", due=draft.now, next_try=draft.now, inbox=())
+        ended = run.changed(position="", due=draft.now, next_try=draft.now, inbox=(), **also)
         draft.put(Whole(ended, whole.event, whole.program))
 
 

@@ -5,7 +5,7 @@ What is decided on the way (``if``, ``choose``, ``repeat``, ``set``) is done at 
 ``parallel`` it is a branch of.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from typing import Any
 
@@ -43,6 +43,8 @@ MAX_INBOX = 16
 """Events that are kept for a later ``wait_for``; the last ones."""
 FIRST_BRANCH = 900_000
 """The place from which branches of a ``parallel`` are numbered, in the runs of an event."""
+GIVEN_UP = frozenset({"failed", "expired"})
+"""Outcomes of runs that did not do all they should."""
 NO_CALL: Mapping[str, Any] = {
     "id": None, "sure": False, "answered": False, "caller": None, "callee": None,
     "extensions": (), "started": None, "ended": None,
@@ -92,6 +94,20 @@ def go_on(draft: Draft, whole: Whole) -> None:
     """Go on behind the step that the run rests at."""
     walk = _Walk(draft, whole)
     walk.go(walk.behind(whole.program.nodes[whole.run.position]))
+
+
+def take_up(draft: Draft, whole: Whole, path: str) -> None:
+    """Do the step at *path* again; of a ``parallel`` the actions that were not done.
+
+    What the run registered, and the rounds that it was in, are as they were.
+    """
+    walk, node = _Walk(draft, whole), whole.program.nodes[path]
+    if isinstance(node.deed, Parallel):
+        settled = {tried.position: tried.state for tried in whole.run.tried}
+        left = [one for one in node.deed.branches if settled.get(one) != "done"]
+        walk.fork(node, left, draft.now)
+    else:
+        walk.go(path)
 
 
 def finish(draft: Draft, whole: Whole, outcome: str) -> None:
@@ -198,7 +214,7 @@ class _Walk:
             case WaitFor() as wait:
                 return self._wait(node, wait)
             case Parallel() as parallel:
-                self._fork(node, parallel, due)
+                self.fork(node, parallel.branches, due)
             case Stop() as stop:
                 self._stop(node, stop)
             case Set() as change:
@@ -220,8 +236,10 @@ class _Walk:
     def finish(self, outcome: str) -> None:
         """End its actions with *outcome*, and go on with its ``finally``."""
         run = self.run
+        if outcome in GIVEN_UP and not run.parent:
+            run = self.run = run.changed(given_up=run.position)
         if run.begun and not run.parent and FINALLY in self.program.nodes:
-            self.run = run.changed(outcome=outcome, inbox=(), counters=NOTHING)
+            self.run = run.changed(outcome=outcome, inbox=())
             self.go(FINALLY)
         else:
             self._end(outcome=outcome)
@@ -308,11 +326,12 @@ class _Walk:
         self.finish("failed")
         return None
 
-    def _fork(self, node: Node, parallel: Parallel, due: Moment) -> None:
+    def fork(self, node: Node, branches: Sequence[str], due: Moment) -> None:
+        """Owe the actions of a ``parallel``, or those of them that are left."""
         at_once = self._at_once(due)
         self._put(position=node.path, verb="join", due=due, next_try=at_once, expires_s=None)
         ids = self.draft.free_branches(self.run.event_id, FIRST_BRANCH)
-        for path, id_ in zip(parallel.branches, ids, strict=False):
+        for path, id_ in zip(branches, ids, strict=False):
             step = self.program.nodes[path].deed
             assert isinstance(step, Step)
             branch = self.run.changed(
@@ -331,14 +350,16 @@ class _Walk:
     # --- the end -----------------------------------------------------------------------------
 
     def _put(self, **changes: Any) -> None:
-        self.run = self.run.changed(attempt=0, **changes)
+        self.run = self.run.changed(attempt=0, trouble="", **changes)
         self.draft.put(Whole(self.run, self.event, self.program))
 
     def _end(self, **also: str) -> None:
         run = self.run
+        if not run.given_up:  # else it may be taken up again
+            self.run = run.changed(results=NOTHING, counters=NOTHING)
         self._put(
             position="", due=self.draft.now, next_try=self.draft.now, expires_s=None,
-            inbox=(), results=NOTHING, counters=NOTHING, **also,
+            inbox=(), **also,
         )  # fmt: skip
         if run.parent:
             _join(self.draft, run)

@@ -144,7 +144,7 @@ def test_an_outcome(
     )
     became = settled(journey, outcome, after(at), jitter=jitter)
     if not isinstance(expected, tuple):
-        assert became == journey.run.changed(next_try=after(expected))
+        assert became == journey.run.changed(next_try=after(expected), trouble="refused")
         return
     state, reason = expected
     (one,) = became.tried

@@ -167,7 +167,7 @@ class Store(Protocol):
         """All runs that something is owed of, in order of their ids."""
 
     def load(self, run_ids: Sequence[int]) -> list[LoadedRun]:
-        """These open runs, whole; may be called from any thread.
+        """These runs, whole, also those that were given up; may be called from any thread.
 
         Raises:
             StoreError: The store can't be read.

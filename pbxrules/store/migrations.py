@@ -69,6 +69,10 @@ MIGRATIONS = (
         PRIMARY KEY (kind, rule, name)
     ) WITHOUT ROWID;
     """,
+    # The runs that were given up, for pbxrules queue; rows.GIVEN_UP has the same words.
+    """
+    CREATE INDEX runs_given_up ON runs (id) WHERE more GLOB '{"given_up":*';
+    """,
 )
 
 

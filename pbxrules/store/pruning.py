@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass
 
 from pbxrules.model import RUNS_PER_EVENT
+from pbxrules.store.rows import GIVEN_UP
 
 CHUNK = 1_000
 """Events deleted at a time: a few milliseconds, so that no report waits for it."""
@@ -35,7 +36,9 @@ class Pruner:
         self.last_event_id = max(newest or 0, int(kept[0]) if kept else 0)
         db.execute(
             "DELETE FROM programs WHERE digest NOT IN"
-            " (SELECT program FROM runs WHERE position <> '')"
+            " (SELECT program FROM runs WHERE position <> '' UNION"
+            # What was given up may be taken up again.
+            f" SELECT program FROM runs WHERE {GIVEN_UP})"
         )
         (self._refused,) = db.execute("SELECT count(*) FROM refused").fetchone()
 

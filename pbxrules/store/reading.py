@@ -119,6 +119,18 @@ def open_runs(db: sqlite3.Connection) -> list[OpenRun]:
     ]
 
 
+def queue(db: sqlite3.Connection, *, given_up: int) -> tuple[list[Run], list[Run]]:
+    """The runs that something is owed of, and the last *given_up* of which that was given up."""
+    boots = _boots(db)
+    columns = f"SELECT {rows.RUN_COLUMNS} FROM runs"
+    still = db.execute(f"{columns} WHERE position <> '' ORDER BY id")
+    open_ = [rows.run(row, row[0] // RUNS_PER_EVENT, boots) for row in still]
+    ended = db.execute(
+        f"{columns} WHERE {rows.GIVEN_UP} AND position = '' ORDER BY id DESC LIMIT ?", (given_up,)
+    )
+    return open_, [rows.run(row, row[0] // RUNS_PER_EVENT, boots) for row in ended][::-1]
+
+
 def load(db: sqlite3.Connection, run_ids: Sequence[int]) -> list[LoadedRun]:
     """These runs, whole, in order of their ids."""
     loading = _Loading(db)

@@ -30,11 +30,15 @@ RUN_COLUMNS = (
     " try_boot, try_uptime, try_wall, attempt, tried, trigger_id, lane, call, more"
 )
 MEMORY_COLUMNS = "kind, rule, name, value, until_boot, until_uptime, until_wall"
-MORE = ("parent", "mark", "begun", "outcome", "counters", "results", "inbox")
+MORE = (
+    "parent", "given_up", "mark", "begun", "outcome", "counters", "results", "inbox", "trouble",
+)  # fmt: skip
 """What of a run goes into the column ``more``, where it is not as at the beginning.
 
-The parent comes first in the text: ``reading`` looks for it there.
+A parent, or else what was given up, comes first in the text: ``reading`` looks for it there.
 """
+GIVEN_UP = f"""more GLOB '{{"{MORE[1]}":*'"""
+"""Of a row of ``runs``, in the words that their index ``runs_given_up`` has."""
 
 Row = tuple[Any, ...]
 BootNumber = Callable[[str], int]
@@ -105,7 +109,10 @@ def run_row(run: Run, boot_number: BootNumber) -> Row:
 
 
 def _more_json(run: Run) -> str:
-    if run.parent or run.mark or run.counters or run.results or run.inbox:
+    if (
+        run.parent or run.mark or run.counters or run.results or run.inbox
+        or run.given_up or run.trouble
+    ):  # fmt: skip
         return _members_json({name: getattr(run, name) for name in MORE})
     return _simple_json(run.begun, run.outcome)
 

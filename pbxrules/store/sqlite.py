@@ -238,7 +238,7 @@ class SqliteStore:
             return reading.open_runs(db)
 
     def load(self, run_ids: Sequence[int]) -> list[LoadedRun]:
-        """These open runs, whole; may be called from any thread."""
+        """These runs, whole, also those that were given up; may be called from any thread."""
         with reading.opened(self.path) as db:
             return reading.load(db, run_ids)
 
