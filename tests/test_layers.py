@@ -35,7 +35,7 @@ LAYERS = [
     ["config", "loading", "logs", "progress", "sending", "recall", "tellings"],
     ["callbook", "casebook", "casefiles", "console", "dispatcher", "reportflags", "retracing"],
     ["showing"],
-    ["explainbook", "intake"],
+    ["explainbook", "intake", "replaybook"],
     ["web"],
     ["app"],
     ["demo"],

@@ -51,9 +51,10 @@ def test_what_no_clock_shows_is_too_far_away(text: str) -> None:
 @given(st.text(max_size=20) | st.from_regex(r"[0-9:T+Z-]{1,20}", fullmatch=True))
 def test_any_text_is_a_moment_or_told_to_be_none(text: str) -> None:
     try:
-        assert isinstance(read(text), float)
+        said = str(read(text))
     except ValueError as exc:
-        assert "is no moment" in str(exc) or "too far away" in str(exc)
+        said = str(exc)
+    assert said.replace(".", "").isdigit() or "no moment" in said or "too far away" in said
 
 
 def test_a_moment_is_told_by_the_clock_on_the_wall() -> None:

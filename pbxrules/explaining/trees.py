@@ -76,8 +76,17 @@ class RuleTree:
             return ""
         if self.fits and self.verdict is not None:
             return words(self.verdict.because[0], self.event)
-        return ", and ".join(_why(test, self.event) for test in self.triggers[self.nearest].parts
-                             if test.holds is not True)  # fmt: skip
+        return _not_fitting(self.triggers[self.nearest], self.event)
+
+
+def why_not_near(rule: Rule, event: Event) -> str:
+    """Why an event fits no trigger of *rule*, in words: what the nearest one misses."""
+    return _not_fitting(min((of_trigger(one, event) for one in rule.triggers), key=_far), event)
+
+
+def _not_fitting(trigger: Node, event: Event) -> str:
+    missed = (test for test in trigger.parts if test.holds is not True)
+    return ", and ".join(_why(test, event) for test in missed)
 
 
 def _why(test: Node, event: Event) -> str:

@@ -5,7 +5,7 @@ as soon as it is owed, and what waits for a time has it when the events' clock g
 """
 
 import heapq
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from pbxrules import engine, runs
 from pbxrules.language import Verb
@@ -74,7 +74,7 @@ class Player:
         now = self._now
         arrival = engine.arrival(self.ruleset, self.memory, event, event_id, now)
         decision, moves = engine.decide(self.ruleset, self.memory, arrival, now)
-        self._apply(moves)
+        self._apply(self._without_brief(moves) if moves.runs else moves)
         if self._owed:
             self._work()
         return decision
@@ -85,8 +85,10 @@ class Player:
             due = self._alarms[0][0]
             self.go_on_to(self._now.after(max(0.0, due - self._now.uptime_s)))
 
-    def later(self) -> list[Later]:
+    def later(self) -> Sequence[Later]:
         """What came of the ``for``s that have ended since this was asked last."""
+        if not self._later:
+            return self._later
         found, self._later = self._later, []
         return found
 
@@ -124,6 +126,21 @@ class Player:
         if isinstance(delivery, GiveUp):
             return delivery
         return self._answers.to(whole.run.rule, delivery)
+
+    def _without_brief(self, moves: Moves) -> Moves:
+        """*moves* without the runs that end as they begin, and leave nothing behind.
+
+        They are most of all, and to begin and end them takes as long as to decide on them.
+        """
+        lasting = tuple([whole for whole in moves.runs if not self._is_brief(whole)])
+        if len(lasting) == len(moves.runs):
+            return moves
+        return Moves(runs=lasting, kept=moves.kept, forgotten=moves.forgotten, call=moves.call)
+
+    def _is_brief(self, whole: Whole) -> bool:
+        run, program = whole.run, whole.program
+        alone = len(program.nodes) == 1 and program.mode in engine.AT_ONCE
+        return alone and run.verb not in TIMED and not run.ended and run.id not in self._waiting
 
     # --- what is moved -----------------------------------------------------------------------
 
