@@ -12,6 +12,7 @@ from pbxrules import config
 from pbxrules.cli import main
 from tests.pasts import keep, ring
 from tests.rulefiles import ruleset
+from tests.test_docs import keys_of_explain_and_replay
 
 THEN = """\
 rules:
@@ -227,6 +228,8 @@ def test_of_many_rules_the_nearest_are_shown_and_the_rest_named(folder: Path) ->
 def test_json_is_one_object() -> None:
     found = told(1)
     assert {*found} == {"id", "at", "fields", "memory", "rules", "gone"}
+    keys = {*found, *found["rules"]["lamp"]}
+    assert keys == keys_of_explain_and_replay("As JSON"), "the document names each"
     assert found["gone"] == ["old"]
     assert found["memory"] == {"events": 0, "known_from": None, "unknown": ["armed"]}
     assert found["rules"]["lamp"] == {

@@ -14,6 +14,7 @@ from pbxrules import config
 from pbxrules.cli import main
 from tests.pasts import keep, ring
 from tests.rulefiles import ruleset
+from tests.test_docs import EXPLAIN, keys_of_explain_and_replay
 
 THEN = """\
 rules:
@@ -157,6 +158,7 @@ def test_from_and_to_say_which_events_count() -> None:
 def test_json_is_one_object() -> None:
     found = told("--rules", "new")
     assert {*found} == {"differences", "events", "known", "first", "last", "rules", "notes"}
+    assert {*found} == keys_of_explain_and_replay("As CSV and JSON"), "the document names each"
     assert (found["events"], found["known"], len(found["notes"])) == (6, 6, 3)
     assert found["rules"][0] == {
         "rule": "lamp", "exists": True, "then": 2, "now": 1, "more": 0, "less": 1,
@@ -185,7 +187,8 @@ def test_csv_has_a_row_for_each_difference() -> None:
     ]
     assert rows[1]["fired_at"] == rows[1]["at"] == "2026-11-24T11:02:00.000+00:00"
     assert (rows[1]["kind"], rows[1]["caller"], rows[1]["extension"]) == ("ring", "200", "105")
-    assert replayed("--rules", "same", "--csv").count("\n") == 1
+    head = replayed("--rules", "same", "--csv")
+    assert f"`{head.strip()}`" in EXPLAIN, "the document has the columns"
 
 
 # --- Files -----------------------------------------------------------------------------------
