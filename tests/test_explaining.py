@@ -1,5 +1,6 @@
 """The tree of all that a rule asks: what holds, what was found, and that it is as decided."""
 
+import re
 from typing import Any
 
 import pytest
@@ -184,10 +185,14 @@ rules:
         pytest.param("caller: 1", "{cooldown: 5m, mode: single}",
                      ["- cooldown 5m: on for another 297.0 s", "- mode single: on already"],
                      id="all are told, and not only the first"),
+        pytest.param("caller: 1", "{cooldown: 3s, mode: single, per: [caller, call]}",
+                     ["+ cooldown 3s per caller, call: not on",
+                      "- mode single per caller, call: on already"],
+                     id="what keeps them apart is named"),
     ],
 )  # fmt: skip
 def test_what_memory_says_is_told(trigger: str, keys: str, told: list[str]) -> None:
-    keys = keys.strip("{}").replace(", ", "\n  ")
+    keys = re.sub(r", (?=\w+: )", "\n  ", keys.strip("{}"))
     rules = ruleset(REMEMBERING % (trigger, keys))
     ring, memory = event(caller="1", call_id="1.1", extension="101"), Memory()
     first = engine.arrival(rules, memory, ring, 1, NOW)

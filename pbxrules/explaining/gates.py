@@ -43,10 +43,10 @@ def _probes(rule: Rule, trigger: Trigger) -> Iterator[tuple[str, str, Rule]]:
     plain = replace(trigger, for_s=None, count=None)
     triggers = tuple(plain if one is trigger else one for one in rule.triggers)
     open_ = replace(rule, condition=None, once_per_call=False, cooldown_s=None, mode="parallel")
-    count = trigger.count
+    count, apart = trigger.count, f" per {', '.join(rule.per)}" if rule.per else ""
     if count is not None:
         says = f"count {count.at_least} {count.of} within {duration_text(count.within_s)}"
-        yield says, "reached", open_
+        yield says + apart, "reached", open_
     if trigger.for_s is not None:
         yield f"{FOR} {duration_text(trigger.for_s)}", "", open_
     at_once = replace(open_, triggers=triggers)
@@ -54,9 +54,9 @@ def _probes(rule: Rule, trigger: Trigger) -> Iterator[tuple[str, str, Rule]]:
         yield "once_per call", "not spent", replace(at_once, once_per_call=True)
     if rule.cooldown_s is not None:
         says = f"cooldown {duration_text(rule.cooldown_s)}"
-        yield says, "not on", replace(at_once, cooldown_s=rule.cooldown_s)
+        yield says + apart, "not on", replace(at_once, cooldown_s=rule.cooldown_s)
     if rule.mode == "single":
-        yield "mode single", "none is on", replace(at_once, mode="single")
+        yield f"mode single{apart}", "none is on", replace(at_once, mode="single")
 
 
 def _only(rule: Rule, ruleset: RuleSet) -> RuleSet:
