@@ -24,7 +24,7 @@ FOR_TEST := mosquitto=mosquitto mosquitto_sub=mosquitto-clients systemd-analyze=
 	/bin/kill=procps node=nodejs npm=npm
 FOR_BENCH := mosquitto=mosquitto mosquitto_pub=mosquitto-clients wrk=wrk webhook=webhook
 
-.PHONY: help run test bench schemas docs clean
+.PHONY: help run test bench systemd schemas docs clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
@@ -45,6 +45,10 @@ bench: ## the figures beside those of others: speed, delay, memory, start
 	@scripts/need-debian $(FOR_BENCH)
 	@$(MAKE) --silent $(VENV)/.dev
 	@$(BIN)/python -m bench $(ARGS)
+
+systemd: ## as root: docs/install.md and docs/tutorial.md under a systemd of their own
+	@scripts/need-debian mosquitto=mosquitto mosquitto_sub=mosquitto-clients systemctl=systemd
+	@scripts/under-systemd
 
 schemas: $(VENV)/.demo ## rules.schema.json and tests.schema.json anew, from schemas/parts
 	@$(BIN)/python scripts/bundle_schemas.py

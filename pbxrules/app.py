@@ -189,9 +189,10 @@ class App:
     def _tell_ready(self) -> None:
         where = ", ".join(f"{host}:{port}" for host, port in self.addresses)
         rules = len(self.snapshot.ruleset.rules)
+        noun = "rule" if rules == 1 else "rules"
         fields = {"version": __version__, "listen": where, "rules": rules}
         logger.info("ready", extra={"fields": fields | {"state": self._settings.state}})
-        self._notifier.tell(READY=1, STATUS=f"{rules} rules, listening on {where}")
+        self._notifier.tell(READY=1, STATUS=f"{rules} {noun}, listening on {where}")
         self.ready.set()
 
     async def _ping(self, store: SqliteStore) -> None:

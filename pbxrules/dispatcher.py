@@ -273,8 +273,8 @@ class Dispatcher:
             for whole in moves.runs:
                 if whole.run.ended:
                     self.take(whole)
-                elif not self._stopping:
-                    self._go_on(whole)
+                elif not self._stopping and self._memory.knows(whole.run):
+                    self._go_on(whole)  # else its event was lost meanwhile: it never was
 
         if moves.runs or moves.kept or moves.forgotten:
             self._store.put(Advanced(changes=moves.changes), written)

@@ -239,6 +239,14 @@ class Memory:
         for parent in [parent for parent, ids in self._branches.items() if run_id in ids]:
             _discard(self._branches, parent, run_id)
 
+    def knows(self, run: Run) -> bool:
+        """Whether an open run is one here, whole or not."""
+        return (
+            run.id in self.runs
+            or run.id in self.lanes.get((run.rule, run.lane), ())
+            or run.id in self.branches_of_event.get(run.event_id, ())
+        )
+
     def begun(self, run_id: int) -> None:
         """A branch of this run was tried: its ``finally`` is owed."""
         whole = self.runs.get(run_id)

@@ -353,8 +353,8 @@ HAPPENINGS = [
     *(("wait", span_s) for span_s in SPANS_S),
     *(("outcome", told) for told in [*OUTCOMES_OF_TRIES] * 6),
     *(("targets", up) for up in (False, True, True) * 30),
-    *(("crash", told) for told in CRASHES),
-    *(("clock", by_s) for by_s in JUMPS_S * 4),
+    *(("crash", told) for told in CRASHES * 2),
+    *(("clock", by_s) for by_s in JUMPS_S * 15),
     *(("reload", number) for number in (0, 1, 2) * 40),
     *(("message", text) for text in ("true", "true", "false", None) * 20),
 ]

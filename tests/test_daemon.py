@@ -586,7 +586,7 @@ def test_systemd_is_told_of_its_life(tmp_path: Path) -> None:
         daemon.signal(signal.SIGTERM)
         stopping = systemd.next()
         assert daemon.wait() == 0
-    assert ready == {"READY": "1", "STATUS": f"1 rules, listening on {HOST}:{port}"}
+    assert ready == {"READY": "1", "STATUS": f"1 rule, listening on {HOST}:{port}"}
     assert reloading["RELOADING"] == "1"
     assert before_us <= int(reloading["MONOTONIC_USEC"]) <= time.monotonic_ns() // 1000
     assert again["READY"] == "1"

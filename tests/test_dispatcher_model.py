@@ -12,13 +12,14 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 
 from pbxrules import runs
 from pbxrules.model import Delivery, Done, Event, GiveUp, Outcome, Run, TryAgain
 from tests.daemon import HandClock, MemoryStore
 from tests.drawn import RuleSets, seen_of
 from tests.houses import Hands, House, house
+from tests.processes import PATIENCE_S
 from tests.streams import (
     MORE_REPORTS,
     REPORTS,
@@ -45,6 +46,19 @@ HAPPENINGS: list[Happening] = [
     *(("wait", span_s) for span_s in SPANS_S[:80]),
     *(("targets", what) for what in ("there", "away") * 40),
     *(("restart", None),) * 80,
+]
+QUEUE: RuleSets = [
+    [{"id": "r", "mode": "queued", "triggers": {"event": "ring"}, "actions": [{"log": "a"}]}]
+]
+RING: Happening = ("report", {"event": "ring", "extension": "101", "call": ""})
+LOST_BEHIND_ANOTHER: list[Happening] = [
+    RING,
+    ("commit", "written"),
+    ("turn", None),
+    RING,  # its run waits in the lane, and begins as the first one ends
+    ("outcome", (0, "failed")),
+    ("commit", "not written"),  # so the second ring never was
+    ("commit", "written"),
 ]
 CALL_IDS = {"c1": "1795000000.1", "c2": "1795000500.7", "c3": "1795000900.9", "c4": "1795001300.2"}
 LONG_S = 600.0
@@ -79,6 +93,8 @@ class Lives:
 
     def _look_at_the_disk(self, delivery: Delivery) -> None:
         """What is begun is what is owed there."""
+        if int(delivery.id.split("-")[1]) not in self.disk.runs:
+            self.wrong.append(delivery)
         run = self._run_of(delivery)
         self._begun.add(run.parent or run.id)
         if delivery.id != f"memory-{run.id}-{runs._place(run)}":
@@ -158,7 +174,9 @@ class Lives:
 
     async def _come_to_an_end(self, here: House) -> None:
         """All is done and written from here on, and time goes on."""
-        for _ in range(500):
+        # As long as it takes: what was not in memory is read by a thread.
+        patience = asyncio.get_running_loop().time() + PATIENCE_S
+        while asyncio.get_running_loop().time() < patience:
             await self._targets(here, "there")
             await self._turn()
             for outcome in self._under_way:
@@ -194,6 +212,7 @@ class Lives:
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@example(QUEUE, LOST_BEHIND_ANOTHER)
 @given(rule_sets(), streams(HAPPENINGS))
 def test_whatever_happens_every_run_comes_to_its_end(
     written: RuleSets, happenings: list[Happening]

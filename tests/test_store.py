@@ -48,7 +48,7 @@ from pbxrules.store.ahead import make_room
 from pbxrules.store.ballast import SIZE, Ballast
 from pbxrules.store.migrations import MIGRATIONS
 from pbxrules.store.pruning import CHUNK, KEEP_REFUSED, Keep
-from pbxrules.store.sqlite import PRUNE_EVERY, SqliteStore
+from pbxrules.store.sqlite import CHECKPOINT_EVERY, PRUNE_EVERY, SqliteStore
 from tests.stores import (
     NOW,
     SOURCE,
@@ -1457,6 +1457,25 @@ def test_no_commit_behind_a_start_waits_for_its_log_to_grow(tmp_path: Path) -> N
         for number in range(1, 400):  # some 3 pages each: the log begins again meanwhile
             kept.write(accepted(number, run(number)))
         assert log.stat().st_size == room
+
+
+def test_no_answer_waits_for_the_log_to_be_moved_into_the_database(tmp_path: Path) -> None:
+    with sqlite(tmp_path) as kept:
+        assert isinstance(kept.store, SqliteStore)
+        done: list[str] = []
+        tell = kept.store._call
+
+        def call(*args: Any) -> None:
+            done.append("told")
+            tell(*args)
+
+        kept.store._call = call
+        kept.store._db.set_trace_callback(done.append)
+        for number in range(1, CHECKPOINT_EVERY + 2):
+            kept.write(accepted(number, run(number)))
+        moved = done.index("PRAGMA wal_checkpoint")
+        assert done[moved - 2 : moved] == ["COMMIT", "told"]
+        assert (kept.folder / "pbxrules.db").stat().st_size > 100_000
 
 
 def test_a_log_that_a_crash_left_keeps_what_it_holds(tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ RING = "events: [{at: 0s, event: ring, extension: 101}]\n"
         pytest.param("{mqtt: {payload: {n: '1'}}}", False, id="inside JSON a text is no number"),
         pytest.param("{mqtt: {payload: '{\"n\": 1}'}}", False, id="a text is the whole of it"),
         pytest.param("{mqtt: {retain: true}}", False, id="an argument that is not there"),
+        pytest.param("{mqtt: {retain: false, qos: 1}}", True, id="what is so unless told"),
         pytest.param("{at: 0s, rule: lamp}", True, id="at its moment"),
         pytest.param("{at: 50ms, rule: lamp}", True, id="within 50 ms"),
         pytest.param("{at: 51ms, rule: lamp}", False, id="51 ms are too far"),
@@ -240,6 +241,23 @@ expect:
 - {rule: r, times: 2}
 """
     assert came(rule.replace("mode: queued", "mode: queued\n  expires: never"), body) == []
+
+
+def test_a_run_that_waited_in_its_lane_for_too_long_never_starts() -> None:
+    rule = """\
+rules:
+- id: r
+  triggers: any
+  mode: queued
+  actions: [{log: "{{ caller }}"}, {delay: 2m}]
+"""
+    body = """\
+events: [{event: ring, caller: 1}, {at: 1s, event: ring, caller: 2}]
+expect: [{rule: r, times: 2}]
+"""
+    result = outcome(rule, body)
+    assert result.failures[0].came == ("it came once: at 0s",)
+    assert "61 r does not start: not done within 60 s, never tried" in timeline(result)
 
 
 def test_a_restart_ends_the_run_and_its_finally_is_done() -> None:

@@ -44,7 +44,8 @@ class Answers:
 
     def _answer(self, rule: str, delivery: Delivery) -> Answer:
         for answer in self._given.get(delivery.verb, ()):
-            if answer.rule not in ("", rule) or of_arguments(delivery.args, answer.when):
+            misfits = of_arguments(delivery.verb, delivery.args, answer.when)
+            if misfits or answer.rule not in ("", rule):
                 continue
             if answer.times is None or self._used[id(answer)] < answer.times:
                 self._used[id(answer)] += 1

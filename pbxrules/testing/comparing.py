@@ -25,8 +25,17 @@ def differences(found: Any, wanted: Any, path: str = "") -> Iterator[str]:
         yield _differs(found, wanted, path)
 
 
-def of_arguments(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+USUAL: Mapping[str, Mapping[str, Any]] = {
+    "http": {"method": "POST"},
+    "log": {"level": "info"},
+    "mqtt": {"qos": 1, "retain": False},
+}
+"""What an action does where its rule does not say, by its verb."""
+
+
+def of_arguments(verb: str, given: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
     """How the arguments of an action are not what is *wanted*."""
+    found = {**USUAL.get(verb, {}), **given}
     told: list[str] = []
     for name, value in wanted.items():
         if name not in found:

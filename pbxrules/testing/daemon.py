@@ -54,7 +54,7 @@ class Daemon:
         self.ruleset = ruleset
         self.now = now
         self.memory = Memory()
-        self.broker_up = True
+        self._broker_up = True
         self._began = now
         self._secrets = secrets
         self._witness = witness
@@ -82,6 +82,11 @@ class Daemon:
         decision, moves = engine.decide(self.ruleset, self.memory, arrival, self.now)
         self._witness.decided(event, decision)
         self._apply(moves)
+        self.work()
+
+    def set_broker(self, *, up: bool) -> None:
+        """Let the broker go, or be back."""
+        self._broker_up = up
         self.work()
 
     def work(self) -> None:
@@ -165,7 +170,7 @@ class Daemon:
         return min(owed, key=lambda run: (run.due.uptime_s, run.id)).id if owed else None
 
     def _can_be_tried(self, run: Run) -> bool:
-        return (self.broker_up or run.verb != NEEDS_BROKER) and self.now.reached(run.next_try)
+        return (self._broker_up or run.verb != NEEDS_BROKER) and self.now.reached(run.next_try)
 
     def _try(self, whole: Whole) -> None:
         delivery = self._delivery(whole)

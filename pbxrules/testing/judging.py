@@ -106,7 +106,7 @@ def _misfit(deed: Deed, wanted: Expected) -> bool:
         deed.verb != wanted.verb
         or (wanted.rule not in ("", deed.rule))
         or bool(_time_differs(deed, wanted))
-        or bool(of_arguments(deed.args, wanted.args))
+        or bool(of_arguments(deed.verb, deed.args, wanted.args))
     )
 
 
@@ -132,7 +132,7 @@ def _nearest(wanted: Expected, deeds: Sequence[Deed]) -> Iterator[str]:
         wrong = [f"it is of {deed.rule}"] if wanted.rule not in ("", deed.rule) else []
         late = _time_differs(deed, wanted)
         wrong += [late] if late else []
-        wrong += of_arguments(deed.args, wanted.args)
+        wrong += of_arguments(deed.verb, deed.args, wanted.args)
         told = f"{_shown(deed)} at {duration_text(deed.at_s)}, but {'; '.join(wrong)}"
         alike.setdefault(told, len(wrong))
     found = sorted(alike, key=lambda told: alike[told])

@@ -68,13 +68,7 @@ def results(folder: Folder) -> Iterator[Result]:
     secrets: Mapping[str, str] = placeholders(language.secrets)
     for file in folder.files:
         for case in file.cases:
-            trial = run(
-                case,
-                coverage.ruleset,
-                verbs=language.verbs,
-                secrets=secrets,
-                coverage=coverage,
-            )
+            trial = run(case, coverage, verbs=language.verbs, secrets=secrets)
             failures = tuple(judge(case, trial, coverage.ruleset))
             yield Result(
                 file=file.name,

@@ -7,7 +7,6 @@ from typing import Any
 from pbxrules.language import Verb
 from pbxrules.memory import TIMED, Draft, Moves, Whole
 from pbxrules.model import Decision, Delivery, Done, Event, GiveUp, Moment, Outcome, Run
-from pbxrules.rules import RuleSet
 from pbxrules.testing.answering import Answers
 from pbxrules.testing.cases import Broker, Case
 from pbxrules.testing.coverage import Coverage
@@ -71,35 +70,27 @@ class Trial:
 
 def run(
     case: Case,
-    ruleset: RuleSet,
+    coverage: Coverage,
     *,
     verbs: Mapping[str, Verb],
     secrets: Mapping[str, str],
-    coverage: Coverage,
 ) -> Trial:
-    """Run *case* by the rules that *coverage* watches.
+    """Run *case* by the rules of *coverage*, which notes what of them comes into play.
 
-    Args:
-        case: The case.
-        ruleset: As ``Coverage.ruleset`` has it.
-        verbs: Of the language.
-        secrets: What stands for each.
-        coverage: Where it is noted what of the rules came into play.
+    *secrets* are the texts that stand for them, *verbs* those of the language.
     """
     trial = Trial()
     witness = _Witness(trial, Answers(case.answers, verbs), coverage)
     now = Moment(boot=BOOT, uptime_s=UPTIME_S, wall_s=case.began_s)
-    daemon = witness.daemon = Daemon(ruleset, now, secrets, witness)
+    daemon = witness.daemon = Daemon(coverage.ruleset, now, secrets, witness)
     _set_state(daemon, case.state)
-    trial.states.append((0.0, daemon.memory.state(ruleset.state)))
+    trial.states.append((0.0, daemon.memory.state(daemon.ruleset.state)))
     try:
         for happening in case.happens:
             daemon.go_on_to(happening.at_s)
             if isinstance(happening, Broker):
-                told = "up" if happening.up else "down"
-                trial.happened.append(Moved(at_s=daemon.at_s, kind="broker", what=told))
-                daemon.broker_up = happening.up
-                daemon.work()
+                witness.broker(up=happening.up)
+                daemon.set_broker(up=happening.up)
             else:
                 daemon.report(happening.event)
         daemon.finish(LONGEST_S)
@@ -136,6 +127,10 @@ class _Witness:
     def _note(self, kind: str, rule: str, what: str, told: Any = None) -> None:
         at_s = self.daemon.at_s
         self._trial.happened.append(Moved(at_s=at_s, kind=kind, rule=rule, what=what, told=told))
+
+    def broker(self, *, up: bool) -> None:
+        """The broker goes, or is back."""
+        self._note("broker", "", "up" if up else "down")
 
     def decided(self, event: Event, decision: Decision) -> None:
         self._note("event", "", event.kind, event)
