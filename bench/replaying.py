@@ -77,7 +77,7 @@ def _once(state: Path, folder: Path) -> Replaying:
     seconds = time.perf_counter() - began
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     head = done.stdout.partition("\n")[0]
-    told = re.search(r"(?:(nothing)|([\d,]+) of them) differs?$", head)
+    told = re.search(r"(?:(nothing)|([\d,]+)) differs?$", head)
     if done.returncode or told is None:
         raise BenchError(f"the replay did not run well\n{done.stdout[:2000]}{done.stderr}")
     return Replaying(

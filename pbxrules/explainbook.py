@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pbxrules.casebook import shown
 from pbxrules.explaining.explanation import Explanation, Then
+from pbxrules.explaining.gates import BEGINS, waits
 from pbxrules.explaining.nodes import Node
 from pbxrules.explaining.trees import RuleTree
 from pbxrules.hints import example
@@ -74,8 +75,12 @@ class Page:
             yield [("memory: none, for no event is kept from before", "dim")]
         else:
             since = told(remembered.since_s, self.zone)
-            known = f"memory: known from {since} on, by {remembered.events:,} events that are kept"
-            yield [(known, "dim")]
+            events = (
+                "1 event that is"
+                if remembered.events == 1
+                else f"{remembered.events:,} events that are"
+            )
+            yield [(f"memory: known from {since} on, by {events} kept", "dim")]
         for name, topic in remembered.topics.items():
             yield [
                 (f"memory: state.{name} is unknown: nobody keeps the messages of {topic}", "dim")
@@ -114,19 +119,26 @@ def _rule(tree: RuleTree, then: Then | None, changed: bool) -> Iterator[Pieces]:
 def _heading(tree: RuleTree) -> Pieces:
     mark, style = WAITS if tree.waits else MARKS[tree.fires]
     says, why = " fires", ""
-    if not tree.fires:
+    if tree.waits:
+        says = " ".join(["", "waits", *(_waits(gate) for gate in tree.gates if waits(gate))])
+    elif not tree.fires:
         held = f"{len(tree.asked) - len(tree.missed)} of {len(tree.asked)}"
-        says = " waits" if tree.waits else f" does not fire ({held} hold)"
-        why = f": {tree.why()}"
+        says, why = f" does not fire ({held} hold)", f": {tree.why()}"
     return [
         (mark, style), (tree.rule.id, "bold"), (says, style), (why, ""),
         (f"  {tree.rule.where.file}:{tree.rule.where.line}", "dim"),
     ]  # fmt: skip
 
 
+def _waits(gate: Node) -> str:
+    """For how long, and whether it did so before."""
+    return gate.says if gate.found == BEGINS else f"{gate.says} already"
+
+
 def _then(then: Then | None, *, changed: bool) -> Pieces:
     assert then is not None
-    words = "it fired" if then.fired else f"it waited: {then.why}" if then.waited else then.why
+    waited = f"it waited {then.why.partition(' is ')[0]}"
+    words = "it fired" if then.fired else waited if then.waited else then.why
     came_of_it = f"; {then.came_of_it}" if then.came_of_it else ""
     if not changed:
         return [("    then: ", "dim"), (words + came_of_it, "dim")]
@@ -134,7 +146,7 @@ def _then(then: Then | None, *, changed: bool) -> Pieces:
 
 
 def _node(node: Node, depth: int) -> Iterator[Pieces]:
-    mark, style = MARKS[node.holds]
+    mark, style = WAITS if waits(node) else MARKS[node.holds]
     line: Pieces = [("    " * depth, ""), (mark, style)]
     if node.kind == "trigger":
         line.append((f"trigger {node.says}" if node.parts else "trigger: any event", ""))

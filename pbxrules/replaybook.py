@@ -196,7 +196,8 @@ class Text:
             return f"{events}, {span}: what fired then is not known"
         differences = counts.more.total() + counts.less.total()
         fired = f"{counts.then.total():,} times a rule fired, {counts.now.total():,} times it would"
-        differ = "nothing differs" if not differences else f"{differences:,} of them differ"
+        differ = "1 differs" if differences == 1 else f"{differences:,} differ"
+        differ = differ if differences else "nothing differs"
         return f"{events}, {span}: {fired}; {differ}"
 
     def _differences(self, one: Mapping[str, Any]) -> Iterator[Pieces]:

@@ -95,3 +95,4 @@ def test_what_fired_is_told(
     (past,) = pasts(kept)
     assert past.fired == frozenset(fired)
     assert past.verdicts
+    assert past.ended.keys() == ({"rule-1"} if "for" in str(verdicts) else set()) - fired

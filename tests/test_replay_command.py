@@ -105,7 +105,7 @@ def test_the_same_rules_would_have_done_the_same() -> None:
 
 DIFFERENT = """\
 6 events, Tue 2026-11-24 12:00:00 to Tue 2026-11-24 12:05:00: 6 times a rule fired, 3 times it \
-would; 5 of them differ
+would; 5 differ
 note: nothing was sent: each action is taken to succeed at once
 note: what was remembered is known from Tue 2026-11-24 12:00:00 on
 note: state.armed is null: nobody keeps the messages of home/armed
@@ -189,6 +189,20 @@ def test_csv_has_a_row_for_each_difference() -> None:
     assert (rows[1]["kind"], rows[1]["caller"], rows[1]["extension"]) == ("ring", "200", "105")
     head = replayed("--rules", "same", "--csv")
     assert f"`{head.strip()}`" in EXPLAIN, "the document has the columns"
+
+
+def test_why_a_for_did_not_fire_then_is_told(folder: Path) -> None:
+    (folder / "new" / "a.yaml").write_text(THEN.replace("for: 20s", "for: 5s"))
+    reports = [ring(extension="102", caller="1"), (10.0, {"kind": "bye", "extension": "102",
+               "call_id": "1795518000.10"})]  # fmt: skip
+    keep(folder / "waited", ruleset(THEN), reports)
+    args = ("--rules", "new", "--state", "waited")
+    *_, which, why = replayed(*args).splitlines()
+    assert which.startswith("  + 1 Tue 2026-11-24 12:00:00 ring extension=102 caller=1 ")
+    assert why == "      then: bye came in time; it would fire at Tue 2026-11-24 12:00:05"
+    printed = CliRunner().invoke(main, ["events", "--json", "--state", "waited"]).stdout
+    (told_of_file,) = told("--rules", "new", "--file", "-", input=printed)["differences"]
+    assert told_of_file["why"] == "bye came in time"
 
 
 # --- Files -----------------------------------------------------------------------------------

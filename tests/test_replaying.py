@@ -129,10 +129,24 @@ def test_what_can_not_be_filled_in_fails_and_is_no_success() -> None:
     assert plays.memory.state(rules.state) == {"n": 1}
 
 
-def test_rules_that_would_go_on_for_ever_are_stopped() -> None:
-    mill = rule(actions='[{repeat: {while: "{{ true }}", do: [{log: a}]}}]')
-    with pytest.raises(EndlessError, match="'r' would go on for ever: 10,001 actions at one"):
-        player(ruleset(mill)).take(event(), 1)
+@pytest.mark.parametrize(
+    ("steps", "said"),
+    [
+        pytest.param("{log: a}", "10,000 things at one moment", id="actions"),
+        pytest.param("{delay: 0s}", "10,000 things at one moment", id="waits that are none"),
+        pytest.param("{delay: 5ms}", "20,000 things between two events", id="short waits"),
+    ],
+)
+def test_rules_that_would_go_on_for_ever_are_stopped(steps: str, said: str) -> None:
+    mill = rule(actions=f'[{{repeat: {{while: "{{{{ true }}}}", do: [{steps}]}}}}]')
+    plays = Player(ruleset(mill), LANGUAGE.verbs, {}, most=20_000)
+
+    def goes_on() -> None:
+        plays.take(event(), 1)
+        plays.go_on_to(NOON.after(86_400))
+
+    with pytest.raises(EndlessError, match=f"'r' would go on for ever: {said}"):
+        goes_on()
 
 
 @pytest.mark.parametrize(

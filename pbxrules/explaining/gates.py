@@ -34,7 +34,7 @@ def gates(
 
 def waits(gate: Node) -> bool:
     """Whether the rule may fire later: a ``for`` has begun."""
-    return gate.says.startswith(f"{FOR} ") and gate.holds is False
+    return gate.kind == "memory" and gate.says.startswith(f"{FOR} ") and not gate.holds
 
 
 def _probes(rule: Rule, trigger: Trigger) -> Iterator[tuple[str, str, Rule]]:

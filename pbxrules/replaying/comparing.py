@@ -156,6 +156,8 @@ Stored = Callable[[str], tuple[Verdict, ...]]
 def why(told: Difference, ruleset: RuleSet, stored: Stored) -> str:
     """Why the rule does not fire now, or did not then."""
     event = told.past.event
+    if told.now and told.rule in told.past.ended:
+        return told.past.ended[told.rule]
     if told.now:
         verdicts = stored(told.past.verdicts) if told.past.verdicts else ()
         then = next((one for one in verdicts if one.rule == told.rule), None)

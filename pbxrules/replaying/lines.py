@@ -14,7 +14,7 @@ from typing import Any
 from pbxrules import resends
 from pbxrules.errors import ReportError
 from pbxrules.language import Language
-from pbxrules.model import Event, FieldValue, Moment
+from pbxrules.model import NOTHING, Event, FieldValue, Moment
 from pbxrules.pbx import openvox
 from pbxrules.pbx.body import parse
 from pbxrules.replaying.past import BOOT, Past
@@ -142,9 +142,9 @@ class Reader:
         if lacking:
             raise _Wrong(f"'{lacking[0]}' is missing from its fields, or no text")
         came = self._moment("received_at", values["received_at"])
-        fired = _fired(told)
         event = Event(fields=values, payload=payload)
-        return Past(id=number, came=came, event=event, fired=fired)
+        fired, ended = _fired(told)
+        return Past(id=number, came=came, event=event, fired=fired, ended=ended)
 
     def _moment(self, name: str, text: Any) -> Moment:
         if not isinstance(text, str):
@@ -169,14 +169,14 @@ def _value(name: str, value: Any) -> FieldValue:
     raise _Wrong(f"the field '{name}' is no text, number or list of texts")
 
 
-def _fired(told: Mapping[str, Any]) -> frozenset[str] | None:
-    """The rules that fired; of a ``for`` the actions tell."""
+def _fired(told: Mapping[str, Any]) -> tuple[frozenset[str] | None, Mapping[str, str]]:
+    """The rules that fired, None where nobody knows; and why a ``for`` did not."""
     rules, actions = told.get("rules"), told.get("actions", [])
     if not isinstance(rules, list) or not isinstance(actions, list):
-        return None
-    begun = [one.get("rule") for one in actions if isinstance(one, dict) and _begun(one)]
-    return frozenset(str(rule) for rule in (*rules, *begun))
-
-
-def _begun(action: Mapping[str, Any]) -> bool:
-    return action.get("action") != FOR
+        return None, NOTHING
+    listed = [one for one in actions if isinstance(one, dict)]
+    begun = [one.get("rule") for one in listed if one.get("action") != FOR]
+    ended = {
+        str(one.get("rule")): str(one.get("reason")) for one in listed if one.get("action") == FOR
+    }
+    return frozenset(str(rule) for rule in (*rules, *begun)), ended

@@ -1,9 +1,10 @@
 """An event that came in once, and the clock that such events have together."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import field
 from typing import Any
 
-from pbxrules.model import Event, Moment
+from pbxrules.model import NOTHING, Event, Moment
 from pbxrules.records import record
 
 BOOT = "of a replay"
@@ -20,6 +21,8 @@ class Past:
     """The rules that fired for it then, also those that waited with a ``for`` first; None where
     nobody knows.
     """
+    ended: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    """Why the ``for`` of a rule that waited then did not fire."""
     verdicts: str = ""
     """What was decided then, as it is stored; ``""`` where nobody knows."""
 

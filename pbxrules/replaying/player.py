@@ -17,8 +17,9 @@ from pbxrules.testing.answering import Answers
 from pbxrules.walking import names_of
 
 FOR = "for"
-MOST_AT_ONCE = 10_000
-"""Actions at one moment: beyond it, they would go on for ever."""
+MOST_AT_ONCE, MOST_BETWEEN = 10_000, 1_000_000
+"""Actions and ends of waits at one moment, and between two events: beyond it, they would go on
+for ever."""
 
 
 class EndlessError(Exception):
@@ -41,12 +42,21 @@ class Player:
     """Decides, waits, and takes what is done for a success."""
 
     def __init__(
-        self, ruleset: RuleSet, verbs: Mapping[str, Verb], secrets: Mapping[str, str]
+        self,
+        ruleset: RuleSet,
+        verbs: Mapping[str, Verb],
+        secrets: Mapping[str, str],
+        *,
+        most: int = MOST_BETWEEN,
     ) -> None:
-        """Begin with nothing remembered; what stands for *secrets* goes nowhere."""
+        """Begin with nothing remembered; what stands for *secrets* goes nowhere.
+
+        After *most* actions and ends of waits without an event they would go on for ever.
+        """
         self.ruleset = ruleset
         self.memory = Memory()
         self._now = Moment(boot="", uptime_s=0.0, wall_s=0.0)
+        self._most = most
         self._answers = Answers({}, verbs)
         self._secrets = secrets
         self._alarms: list[tuple[float, int]] = []
@@ -55,6 +65,8 @@ class Player:
         self._waiting: set[int] = set()
         """The runs that wait with a ``for``."""
         self._later: list[Later] = []
+        self._at_once = self._between = 0
+        """What was done at this moment, and since the last event."""
 
     def go_on_to(self, now: Moment) -> None:
         """Let time pass, and do what is due meanwhile; at that moment, too."""
@@ -64,7 +76,10 @@ class Player:
             whole = self.memory.runs.get(run_id)
             if whole is None or whole.run.next_try.uptime_s != due:
                 continue  # it waits no more, or for another time
-            self._now = self._now.after(max(0.0, due - self._now.uptime_s))
+            if due > self._now.uptime_s:
+                self._now = self._now.after(due - self._now.uptime_s)
+                self._at_once = 0
+            self._count(whole.run)
             self._apply(engine.wake(self.ruleset, self.memory, run_id, self._now))
             self._work()
         self._now = now
@@ -72,6 +87,7 @@ class Player:
     def take(self, event: Event, event_id: int) -> Decision:
         """Take an event at the moment that time has come to."""
         now = self._now
+        self._at_once = self._between = 0
         arrival = engine.arrival(self.ruleset, self.memory, event, event_id, now)
         decision, moves = engine.decide(self.ruleset, self.memory, arrival, now)
         self._apply(self._without_brief(moves) if moves.runs else moves)
@@ -95,18 +111,25 @@ class Player:
     # --- what is owed ------------------------------------------------------------------------
 
     def _work(self) -> None:
-        done = 0
         while self._owed:
             whole = self._owed.pop(next(iter(self._owed)))
+            self._count(whole.run)
             if runs.expired(whole.run, self._now):
                 self._apply(engine.expire(self.memory, whole, self._now))
             else:
                 self._do(whole)
-            done += 1
-            if done > MOST_AT_ONCE:
-                raise EndlessError(
-                    f"'{whole.run.rule}' would go on for ever: {done:,} actions at one moment"
-                )
+
+    def _count(self, run: Run) -> None:
+        self._at_once += 1
+        self._between += 1
+        if self._at_once > MOST_AT_ONCE:
+            raise EndlessError(
+                f"'{run.rule}' would go on for ever: {MOST_AT_ONCE:,} things at one moment"
+            )
+        if self._between > self._most:
+            raise EndlessError(
+                f"'{run.rule}' would go on for ever: {self._most:,} things between two events"
+            )
 
     def _do(self, whole: Whole) -> None:
         """An action succeeds, unless it can't even be filled in."""

@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pbxrules.model import RUNS_PER_EVENT, Event, FieldValue, Moment, Verdict
+from pbxrules.model import NOTHING, RUNS_PER_EVENT, Event, FieldValue, Moment
 from pbxrules.pbx.openvox import as_sent
 from pbxrules.replaying.past import Past, Sent
 from pbxrules.store import rows
@@ -19,7 +19,7 @@ PAGE = 2_000
 _NONE: frozenset[str] = frozenset()
 _MATCHED, _WAITED = ",true,", '"waited for"'
 """What stands in stored verdicts where a rule fired, or its ``for`` began to wait."""
-FOR = "for"
+FOR, WAITS = "for", "its 'for' waits still"
 
 
 def span(db: sqlite3.Connection) -> tuple[int, int]:
@@ -48,11 +48,13 @@ def events(db: sqlite3.Connection, *, after: int = 0, before: int | None = None)
         for id_, boot, uptime_s, wall_s, fields, body, verdicts in page:
             if boot not in boots:  # the daemon writes on
                 boots.update(db.execute("SELECT id, boot FROM boots"))
+            fired, ended = _fired(db, id_, verdicts)
             yield Past(
                 id=id_,
                 came=Moment(boot=boots[boot], uptime_s=uptime_s, wall_s=wall_s),
                 event=Event(fields=_fields(fields), payload=Sent(body, as_sent)),
-                fired=_fired(db, id_, verdicts),
+                fired=fired,
+                ended=ended,
                 verdicts=verdicts,
             )
         last = page[-1][0]
@@ -67,31 +69,31 @@ def _fields(text: str) -> Mapping[str, FieldValue]:
     return values
 
 
-def _fired(db: sqlite3.Connection, event_id: int, verdicts: str) -> frozenset[str]:
-    if _WAITED in verdicts:
-        return fired(rows.verdicts(verdicts), _runs(db, event_id))
-    if _MATCHED in verdicts:
-        return frozenset(rule for rule, matched, _ in json.loads(verdicts) if matched)
-    return _NONE
+def _fired(
+    db: sqlite3.Connection, event_id: int, verdicts: str
+) -> tuple[frozenset[str], Mapping[str, str]]:
+    """The rules that fired, at once or after their ``for``; and why the others' ended."""
+    if _MATCHED not in verdicts and _WAITED not in verdicts:
+        return _NONE, NOTHING
+    at_once = frozenset(rule for rule, matched, _ in json.loads(verdicts) if matched)
+    if _WAITED not in verdicts:
+        return at_once, NOTHING
+    runs = _runs(db, event_id)
+    ended = {rule: why for rule, why in runs.items() if why is not None}
+    return at_once | (runs.keys() - ended.keys()), ended
 
 
-def fired(verdicts: tuple[Verdict, ...], runs: Mapping[str, bool]) -> frozenset[str]:
-    """The rules that fired, at once or after their ``for``."""
-    at_once = {verdict.rule for verdict in verdicts if verdict.matched}
-    return frozenset(at_once | {rule for rule, began in runs.items() if began})
-
-
-def _runs(db: sqlite3.Connection, event_id: int) -> dict[str, bool]:
-    """The rules of an event's runs, and whether each has begun: a ``for`` may still wait."""
+def _runs(db: sqlite3.Connection, event_id: int) -> dict[str, str | None]:
+    """The rules of an event's runs, and why each has not begun; None: it has."""
     found = db.execute(
         "SELECT rule, position, verb, tried FROM runs WHERE id > ? AND id < ? ORDER BY id",
         (event_id * RUNS_PER_EVENT, (event_id + 1) * RUNS_PER_EVENT),
     ).fetchall()
-    return {rule: _began(position, verb, tried) for rule, position, verb, tried in found}
+    return {rule: _not_begun(position, verb, tried) for rule, position, verb, tried in found}
 
 
-def _began(position: str, verb: str, tried: str) -> bool:
+def _not_begun(position: str, verb: str, tried: str) -> str | None:
     if position:
-        return verb != FOR
+        return WAITS if verb == FOR else None
     steps = rows.tried(tried)
-    return not (steps and steps[-1].verb == FOR)
+    return steps[-1].reason if steps and steps[-1].verb == FOR else None
