@@ -12,7 +12,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -204,20 +204,17 @@ def _block(folder: Path) -> list[_Kept]:
     player = Player(snapshot.ruleset, snapshot.language.verbs, {})
     timeline = Timeline()
     kept: list[rows.Row] = []
-    began: dict[tuple[int, str], rows.Row] = {}
+    began: dict[int, dict[str, rows.Row]] = {}
     sent = traffic(random.Random(1), calls=CALLS, at_once=AT_ONCE)  # noqa: S311 - chosen, not secret
     for number, one in enumerate((one for one in sent if not one.again), 1):
         came = Moment(boot=BOOT, uptime_s=1000.0 + one.at_s, wall_s=START_S + one.at_s)
-        event = openvox.read(
-            one.report, schemas=snapshot.event_schemas, received_at=iso(came.wall_s)
-        )
+        at = iso(came.wall_s)
+        event = openvox.read(one.report, schemas=snapshot.event_schemas, received_at=at)
         player.go_on_to(timeline.at(came))
         decision = player.take(event, number)
-        for run in decision.changes.runs:
-            if run.verb == FOR and not run.ended:
-                began[number, run.rule] = rows.run_row(run, lambda _: 1)
-        for later in player.later():
-            _settle(began, later)
+        waits = [run for run in decision.changes.runs if run.verb == FOR and not run.ended]
+        began[number] = {run.rule: rows.run_row(run, lambda _: 1) for run in waits}
+        _settle(began, player.later())
         accepted = Accepted(
             id=number, event=event, call="", body=encode(one.report), digest=b"", subject=None,
             resend_s=10.0, received=came, verdicts=decision.verdicts, changes=Changes(),
@@ -225,17 +222,14 @@ def _block(folder: Path) -> list[_Kept]:
         )  # fmt: skip
         kept.append(rows.event_row(accepted, 1))
     player.finish()
-    for later in player.later():
-        _settle(began, later)
-    by_event: dict[int, list[rows.Row]] = {}
-    for (number, _), row in began.items():
-        by_event.setdefault(number, []).append(row)
-    return [_Kept(row=row, began=tuple(by_event.get(row[0], ()))) for row in kept]
+    _settle(began, player.later())
+    return [_Kept(row=row, began=tuple(began[row[0]].values())) for row in kept]
 
 
-def _settle(began: dict[tuple[int, str], rows.Row], later: Later) -> None:
-    """Write down what came of a ``for``."""
-    row = list(began[later.event_id, later.rule])
-    row[3] = ""
-    row[13] = rows.to_json([("for", "for", "dropped", later.why, 0)]) if not later.fired else "[]"
-    began[later.event_id, later.rule] = tuple(row)
+def _settle(began: dict[int, dict[str, rows.Row]], ended: Sequence[Later]) -> None:
+    """Write down what came of ``for``s."""
+    for later in ended:
+        row = list(began[later.event_id][later.rule])
+        why = [] if later.fired else [("for", "for", "dropped", later.why, 0)]
+        row[3], row[13] = "", rows.to_json(why)
+        began[later.event_id][later.rule] = tuple(row)

@@ -26,7 +26,7 @@ NEAREST = 3
 NAMED = 10
 """Of the rest so many are named."""
 VALUE = 80
-"""Characters of a value that a template looked at."""
+"""Characters of a value that was looked at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +164,7 @@ def _node(node: Node, depth: int) -> Iterator[Pieces]:
 def _found(node: Node) -> str:
     if not node.found or node.says.endswith(f" {node.found}"):
         return ""
-    return f": {node.found}"
+    return f": {_cut(node.found)}"
 
 
 def _values(node: Node) -> str:
@@ -173,6 +173,10 @@ def _values(node: Node) -> str:
 
 def _value(value: object) -> str:
     text = "absent" if value is None else example(value)
+    return _cut(text)
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= VALUE else text[: VALUE - 1] + "…"
 
 

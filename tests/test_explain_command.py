@@ -262,6 +262,14 @@ def test_no_character_of_a_call_moves_the_cursor(folder: Path) -> None:
     assert "{{ caller == 'x' }}  (caller is \"\\u001b[31m\\u202e\\n\")" in found
 
 
+@pytest.mark.usefixtures("folder")
+def test_a_long_value_is_cut_for_people_and_whole_for_programs() -> None:
+    long = "5" * 300
+    assert f"        ✗ caller 200: {'5' * 79}…\n" in explained("ring", "--caller", long)
+    (trigger,) = told("ring", "--caller", long)["rules"]["door"]["triggers"]
+    assert trigger["parts"][1]["found"] == long
+
+
 @pytest.mark.parametrize(
     ("args", "said"),
     [

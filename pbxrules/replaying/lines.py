@@ -96,30 +96,27 @@ class Reader:
             self._resends = Resends(came)
         if self._is_known(self._resends.find(digest, came), came):
             return None
-        at = datetime.fromtimestamp(came.wall_s, UTC).isoformat(timespec="milliseconds")
-        try:
-            schemas = self._language.event_schemas
-            event = openvox.read(parse(body), schemas=schemas, received_at=at)
-        except ReportError as exc:
-            errors = (f"{error.pointer} {error.message}".strip() for error in exc.errors)
-            raise _Wrong("; ".join([exc.title, *errors])) from None
+        event = self._read(body, came)
         subject = resends.subject(event)
-        if subject is not None:
-            known = self._resends.find_status(subject, digest)
-            if self._is_known(known, came):
-                return None
+        known = None if subject is None else self._resends.find_status(subject, digest)
+        if self._is_known(known, came):
+            return None
         seen = Seen(
-            id=number,
-            event=event.kind,
-            digest=digest,
-            subject=subject,
-            resend_s=resends.span_s(event),
-            rules=(),
-            last_seen=came,
-        )
+            id=number, event=event.kind, digest=digest, subject=subject,
+            resend_s=resends.span_s(event), rules=(), last_seen=came,
+        )  # fmt: skip
         self._resends.add(seen)
         self._resends.settle(seen)
         return Past(id=number, came=came, event=event, fired=None)
+
+    def _read(self, body: bytes, came: Moment) -> Event:
+        at = datetime.fromtimestamp(came.wall_s, UTC).isoformat(timespec="milliseconds")
+        schemas = self._language.event_schemas
+        try:
+            return openvox.read(parse(body), schemas=schemas, received_at=at)
+        except ReportError as exc:
+            errors = (f"{error.pointer} {error.message}".strip() for error in exc.errors)
+            raise _Wrong("; ".join([exc.title, *errors])) from None
 
     def _is_known(self, seen: Seen | None, came: Moment) -> bool:
         if seen is None or self._resends is None:
