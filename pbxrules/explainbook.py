@@ -55,7 +55,11 @@ class Page:
             yield from _rule(tree, explanation.then_of(tree.rule.id), explanation.changed(tree))
         for rule in explanation.gone():
             yield [("", "")]
-            yield [("! ", "bold yellow"), (rule, "bold"), (" is no rule today", "")]
+            yield [
+                ("! ", "bold yellow"),
+                (rule, "bold"),
+                (" is no rule today, or has enabled: false", ""),
+            ]
             yield _then(explanation.then_of(rule), changed=True)
         if rest:
             yield [("", "")]

@@ -116,7 +116,7 @@ memory: state.armed is unknown: nobody keeps the messages of home/armed
         ✓ event ring
         ✗ extension 102: 101
 
-! old is no rule today
+! old is no rule today, or has enabled: false
   ! then: it fired
 """
 
@@ -197,7 +197,7 @@ def test_rules_that_remember_nothing_need_no_past(folder: Path) -> None:
         "  ! then: it was not near, or did not exist",
         "    ✓ trigger: any event",
         "",
-        "! slow is no rule today",
+        "! slow is no rule today, or has enabled: false",
         "  ! then: it waited for 20s; then it fired",
     ]
 
@@ -220,6 +220,8 @@ def test_of_many_rules_the_nearest_are_shown_and_the_rest_named(folder: Path) ->
     )
     assert "✗ bye" in explained(*report, "--all")
     assert [*told(*report)["rules"]][-1] == "bye"
+    assert "is no rule" not in explained(1, "--rule", "bye")
+    assert told(1, "--rule", "bye")["gone"] == []
     one = explained(*report, "--rule", "bye", "--rule", "r214")
     assert [line.split()[1] for line in one.splitlines() if line[:1] == "✗"] == ["r214", "bye"]
 

@@ -146,8 +146,15 @@ def _explained(wish: _Wish, settings: "Config") -> "tuple[Explanation, Language]
         at_s=subject.came.wall_s,
         remembered=past.remembered,
         trees=trees_of(ruleset, past.memory, arrival, past.now, chosen),
-        then=subject.then,
+        then=_of_chosen(subject.then, wish),
     ), language
+
+
+def _of_chosen(then: "Mapping[str, Then] | None", wish: _Wish) -> "Mapping[str, Then] | None":
+    """What was decided on the rules that are asked for."""
+    if then is None or not wish.rules:
+        return then
+    return {rule: told for rule, told in then.items() if rule in wish.rules}
 
 
 def _rules(wish: _Wish, snapshot: "Snapshot") -> "Sequence[Rule]":
