@@ -28,11 +28,12 @@ from bench.results import Results, as_json
 ROOT = Path(__file__).resolve().parent.parent
 EPILOG = """\
 examples:
-  python -m bench                         everything, about four minutes
+  python -m bench                         everything, about six minutes
   python -m bench --quick                 everything, roughly, under two minutes
   python -m bench --only a,c,throughput   two contestants, one part
   python -m bench --only deciding         what one ring costs, by the number of rules
   python -m bench --only testing          1,000 tests of rules
+  python -m bench --only replaying        a million events through other rules
   python -m bench --json figures.json
 """
 

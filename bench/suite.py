@@ -14,6 +14,7 @@ from bench import (
     latency,
     loading,
     reloading,
+    replaying,
     testing,
     throughput,
 )
@@ -25,7 +26,19 @@ from bench.results import Results, percentile
 THROUGHPUT, LATENCY, SIZE = "throughput", "latency", "size"
 DECIDING, LOADING, RELOADING = "deciding", "loading", "reloading"
 JOINING, LASTING, TESTING = "joining", "lasting", "testing"
-PARTS = (THROUGHPUT, LATENCY, SIZE, DECIDING, LOADING, RELOADING, JOINING, LASTING, TESTING)
+REPLAYING = "replaying"
+PARTS = (
+    THROUGHPUT,
+    LATENCY,
+    SIZE,
+    DECIDING,
+    LOADING,
+    RELOADING,
+    JOINING,
+    LASTING,
+    TESTING,
+    REPLAYING,
+)
 OF_CONTESTANTS = frozenset({THROUGHPUT, LATENCY, SIZE})
 SETTLE_S = 1.0
 FSYNCS = 100
@@ -87,6 +100,8 @@ def by_itself(plan: Plan, results: Results, folder: Path, say: Say) -> None:
         results.lasting = lasting.measure(plan.program, folder / LASTING, say)
     if TESTING in plan.parts:
         tests(plan, results, folder, say)
+    if REPLAYING in plan.parts:
+        replays(results, folder, say)
 
 
 def beside_others(plan: Plan, results: Results, folder: Path, say: Say) -> None:
@@ -194,6 +209,16 @@ def tests(plan: Plan, results: Results, folder: Path, say: Say) -> None:
     results.testing = testing.measure(folder, times=plan.starts)
     for number, each in enumerate(results.testing, start=1):
         say(f"testing {number}/{plan.starts}  {testing.CASES} cases in {each.seconds:.2f} s")
+
+
+def replays(results: Results, folder: Path, say: Say) -> None:
+    """Take the time of a replay of many events."""
+    results.replaying = replaying.measure(folder)
+    each = results.replaying
+    say(
+        f"replaying  {replaying.EVENTS:,} events in {each.seconds:.1f} s, {each.cpu_s:.1f} s of"
+        f" CPU, {each.differences:,} differences"
+    )
 
 
 def reloads(plan: Plan, results: Results, folder: Path, say: Say) -> None:

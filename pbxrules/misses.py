@@ -13,12 +13,13 @@ def words(misses: tuple[Miss, ...], event: Event) -> str:
 def _words(miss: Miss, event: Event) -> str:
     if miss.wanted is None and miss.found is None:
         return miss.subject
-    found = _found(miss.subject, event) if miss.found is None else miss.found
+    found = found_in(miss.subject, event) if miss.found is None else miss.found
     wanted = "" if miss.wanted is None else f", wanted {miss.wanted}"
     return f"{miss.subject} is {found}{wanted}"
 
 
-def _found(field: str, event: Event) -> str:
+def found_in(field: str, event: Event) -> str:
+    """The value of a field in words; ``absent`` where the event does not tell it."""
     value = value_of(event, field)
     if isinstance(value, tuple):
         return ", ".join(map(str, value))

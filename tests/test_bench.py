@@ -4,9 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from bench import deciding, house, peers, testing
+from bench import deciding, house, peers, replaying, testing
 from pbxrules import casefiles, loading
+from pbxrules.replaying.comparing import Comparison, Difference, Span
+from pbxrules.replaying.player import Player
+from pbxrules.replaying.replay import replay
 from pbxrules.rules import RuleSet
+from pbxrules.store import history, reading
 from pbxrules.testing import coverage, running
 
 RINGS = 200
@@ -42,6 +46,24 @@ def test_the_tests_of_rules_are_as_many_as_it_says_and_all_pass(tmp_path: Path) 
     assert (len(found), len(loaded.coverage.rules)) == (testing.CASES, testing.RULES)
     assert [result.failures for result in found if not result.passed] == []
     assert coverage.percent({"": loaded.coverage}) == 100.0
+
+
+def test_the_events_to_replay_are_as_many_as_it_says_and_the_same_rules_fire(
+    tmp_path: Path,
+) -> None:
+    rules = tmp_path / "rules"
+    rules.mkdir()
+    (rules / "rules.yaml").write_text(replaying.rules(0))
+    snapshot = loading.load(loading.rule_files(rules), loading.language())
+    written = replaying.write(tmp_path / "state", rules, 15_000)
+    told: list[Difference] = []
+    comparison = Comparison(snapshot.ruleset, Span(), told.append)
+    player = Player(snapshot.ruleset, snapshot.language.verbs, {})
+    with reading.opened(tmp_path / "state" / "pbxrules.db") as db:
+        replay(history.events(db), player, comparison)
+    assert (comparison.counts.events, told) == (written, [])
+    assert len(snapshot.ruleset.rules) == replaying.RULES
+    assert {*comparison.counts.now} == {*snapshot.ruleset.by_id}, "every rule fires"
 
 
 def test_every_kind_of_rule_is_there() -> None:

@@ -20,10 +20,10 @@ from click.testing import CliRunner, Result
 
 from pbxrules import __version__, config, shipped
 from pbxrules.cli import main
-from pbxrules.commands.send import KINDS
 from pbxrules.control import ControlServer
 from pbxrules.pbx.body import parse
 from pbxrules.pbx.compose import encode
+from pbxrules.reportflags import KINDS
 from pbxrules.store import SeenAgain
 from tests.processes import PBXRULES, Child, free_port, wait_until
 from tests.reports import event_of

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from pbxrules import cli, config, loading, shipped
 from pbxrules.conditions.reading import kinds
+from pbxrules.replaying import lines
 from pbxrules.schema import Schema
 from pbxrules.yamlsource import read
 
@@ -130,6 +131,42 @@ def test_the_tests_that_the_readme_shows_end_as_it_says(tmp_path: Path) -> None:
 
     took = re.compile(r"\(\d\.\d\d s\)")
     assert took.sub("", result.output).splitlines() == took.sub("", shown).splitlines()
+
+
+def test_the_explanation_that_the_readme_shows_is_what_explain_prints(tmp_path: Path) -> None:
+    (shown,) = [block for block in blocks(README, "text") if "night-bell does not" in block]
+    (words,) = [words for words in command_lines() if words[:2] == ["explain", "ring"]
+                and "--rules" not in words and "--caller" in words and "0301" in words]  # fmt: skip
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "bell.yaml").write_text(
+        "times:\n  night: {after: 22:30, before: 07:00}\nrules:\n  - id: night-bell\n"
+        "    triggers: {event: ring, extension: 101}\n    conditions: {time: night}\n"
+        "    actions: [{log: it rings}]\n",
+        "utf-8",
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path)
+        flags = ["--call-id", "1.1", "--rules", "rules", "--state", "state"]
+        result = CliRunner().invoke(cli.main, [*words, *flags])
+
+    assert result.output.splitlines() == shown.splitlines()
+
+
+EXPLAIN = TEXTS["docs/explain.md"]
+
+
+def keys_of_explain_and_replay(heading: str) -> set[str]:
+    """The keys in the first column of the tables below a heading of docs/explain.md."""
+    below = EXPLAIN.partition(f"\n### {heading}\n")[2].partition("\n### ")[0]
+    cells = re.findall(r"^\| (`.*?) \|", below, re.MULTILINE)
+    return {name for cell in cells for name in re.findall(r"`([^`]+)`", cell)}
+
+
+def test_a_line_of_events_that_a_document_shows_is_an_event() -> None:
+    (shown,) = blocks(EXPLAIN, "json")
+    reader = lines.Reader("shown", loading.language())
+    (found,) = reader.events(shown.encode().splitlines())
+    assert (found.event.kind, found.event.fields["extension"], reader.bad) == ("ring", "101", [])
 
 
 def test_the_readme_names_every_action_and_event_of_this_release() -> None:

@@ -7,8 +7,8 @@ import socket
 import pytest
 
 from pbxrules import sending, shipped
-from pbxrules.commands.send import KINDS
 from pbxrules.pbx.compose import LAYOUTS
+from pbxrules.reportflags import KINDS
 from pbxrules.sending import Answer, report, send, url_of
 from tests.reports import event_of
 from tests.sockets import recording

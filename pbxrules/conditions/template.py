@@ -11,11 +11,13 @@ from pbxrules.schema import Path
 from pbxrules.template import (
     Context,
     Instant,
+    RenderError,
     RuleVars,
     Scope,
     Template,
     TemplateError,
     compile_template,
+    plain,
     rule_vars,
     template_fault,
     variables_used,
@@ -41,6 +43,17 @@ class ByTemplate(Leaf):
         Raises:
             RenderError: It gives anything but true or false, or nothing.
         """
+        return bool(self.template.render(self._scope(facts)))
+
+    def values(self, facts: Facts) -> dict[str, Any]:
+        """What each name that it uses stands for, as JSON has it; None where that is absent."""
+        # Not above: Jinja2 is imported only where a rule has a template.
+        from pbxrules.template.access import value_of
+
+        scope = self._scope(facts)
+        return {name: _as_json(value_of(name, scope)) for name in sorted(self.template.uses)}
+
+    def _scope(self, facts: Facts) -> Scope:
         extras: dict[str, Any] = {
             **facts.names,
             "rule": {"id": self.rule},
@@ -48,12 +61,18 @@ class ByTemplate(Leaf):
             "now": Instant(facts.wall_s, self.zone),
         }
         fields, payload = facts.event.fields, facts.event.payload
-        scope = Scope(fields=fields, payload=payload, vars=self.variables, extras=extras)
-        return bool(self.template.render(scope))
+        return Scope(fields=fields, payload=payload, vars=self.variables, extras=extras)
 
     def miss(self, _: Facts, *, wanted: bool) -> Miss:
         """The template, and what it gave."""
         return Miss(self.says, found="false") if wanted else Miss(self.says, "false", "true")
+
+
+def _as_json(value: object) -> Any:
+    try:
+        return plain(value)
+    except RenderError as exc:  # too long to be told
+        return f"({exc})"
 
 
 def read(source: str, path: Path, reader: "Reader") -> Iterator[Condition]:

@@ -12,7 +12,7 @@ from pbxrules.template.names import CALL, Names, UnknownMember, unknown_member, 
 from pbxrules.template.predicates import TESTS
 from pbxrules.template.problems import TemplateError, TemplateProblem, template_fault
 from pbxrules.template.trees import Tree, compile_tree
-from pbxrules.template.values import Context, RenderError, RuleVars, Scope, kind, rule_vars
+from pbxrules.template.values import Context, RenderError, RuleVars, Scope, kind, plain, rule_vars
 
 __all__ = [
     "CALL",
@@ -33,6 +33,7 @@ __all__ = [
     "compile_template",
     "compile_tree",
     "kind",
+    "plain",
     "rule_vars",
     "template_fault",
     "unknown_member",

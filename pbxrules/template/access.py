@@ -47,6 +47,15 @@ def _named(name: str) -> Evaluate:
     return evaluate
 
 
+def value_of(name: str, scope: Scope) -> object:
+    """What *name*, as ``Template.uses`` has it, stands for; None where it is absent."""
+    first, *members = name.split(".")
+    value = (_MAPS.get(first) or _named(first))(scope)
+    for key in members:
+        value = member(value, key, Absent(name))
+    return None if isinstance(value, Absent) else value
+
+
 def _attribute(compiler: Compiler, node: nodes.Getattr) -> Evaluate:
     return _member(compiler, node, node.node, node.attr)
 
