@@ -60,11 +60,12 @@ FLAG_OF = {"mqtt": "mqtt", "command": "command", "web": "url", "log": "log"}
 @click.option("--id", metavar="ID", help="The rule's name, and that of its files.")
 @click.option("--yes", is_flag=True, help="Ask nothing: what is not told is as proposed.")
 def new(config: Path | None, rules: str | None, yes: bool, **given: str | None) -> None:  # noqa: FBT001 - click gives it so
-    """Write a rule with a test, by a few questions; what a flag tells is not asked.
+    """Write a rule and its test, by a few questions.
 
-    It goes to ID.yaml and ID.test.yaml of the rules' folder, never over a file that is there,
-    and both are checked. Exits with 0 if they were written, with 1 if not, with 2 if a flag, the
-    configuration or the rules that are there can't be used.
+    What a flag tells is not asked. The rule goes to ID.yaml and ID.test.yaml of the rules'
+    folder, never over a file that is there, and both are checked. Exits with 0 if they were
+    written, with 1 if not, with 2 if a flag, the configuration or the rules that are there
+    can't be used.
     """
     from pbxrules.drafts import Folder
 

@@ -44,9 +44,10 @@ def queue(
     last: int,
     as_json: bool,  # noqa: FBT001 - click gives it so
 ) -> None:
-    """What is owed, what waits and until when, and what was given up lately, and why.
+    """What is owed, what waits, and what was given up lately.
 
-    Exits with 0, or with 2 if there is nothing to read.
+    Each with when it is tried next or how long it waits, and why it failed. Exits with 0, or
+    with 2 if there is nothing to read.
     """
     if click.get_current_context().invoked_subcommand is not None:
         return

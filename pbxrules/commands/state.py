@@ -29,10 +29,11 @@ PLACE = 86
 @settings_options("config", "rules", "state")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def state(config: Path | None, rules: str | None, state: str | None, as_json: bool) -> None:  # noqa: FBT001 - click gives it so
-    """The names that rule files declare under 'state:', with their values.
+    """What the rules remember: each name with its value.
 
-    Where no daemon runs the values are those on disk, and what a topic says is unknown. Exits
-    with 0, or with 2 if the rules or the store can't be read.
+    The names are those that rule files declare under 'state:'. Where no daemon runs the values
+    are those on disk, and what a topic says is unknown. Exits with 0, or with 2 if the rules or
+    the store can't be read.
     """
     if click.get_current_context().invoked_subcommand is not None:
         return
