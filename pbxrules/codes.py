@@ -124,10 +124,6 @@ _NAMES: Mapping[str, Code] = {
         "Rename one; all files share them.",
     ),
     "duplicate-test": Code("Two tests of a file have one name.", "Rename one."),
-    "test-fails": Code(
-        "A rule that `pbxrules new` made does not do what its own test expects.",
-        "Nothing was written. Answer otherwise, or write the rule by hand.",
-    ),
     "duplicate-time": Code("Two times have one name.", "Rename one; all files share them."),
     "missing-variable": Code(
         "A script names a variable that it is not given.",
@@ -136,6 +132,10 @@ _NAMES: Mapping[str, Code] = {
     "taken-name": Code(
         "A result would have a name that templates know already.",
         "Take another for `register`.",
+    ),
+    "test-fails": Code(
+        "A rule that `pbxrules new` made does not do what its own test expects.",
+        "Nothing was written. Answer otherwise, or write the rule by hand.",
     ),
     "unknown-event": Code("No report is this event.", "See [the events](reference.md#events)."),
     "unknown-field": Code(
