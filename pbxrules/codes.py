@@ -133,6 +133,10 @@ _NAMES: Mapping[str, Code] = {
         "A result would have a name that templates know already.",
         "Take another for `register`.",
     ),
+    "test-fails": Code(
+        "A rule that `pbxrules new` made does not do what its own test expects.",
+        "Nothing was written. Answer otherwise, or write the rule by hand.",
+    ),
     "unknown-event": Code("No report is this event.", "See [the events](reference.md#events)."),
     "unknown-field": Code(
         "No event has a field of this name.", "See [the fields](reference.md#fields)."

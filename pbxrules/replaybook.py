@@ -195,7 +195,7 @@ class Text:
         if not counts.known:
             return f"{events}, {span}: what fired then is not known"
         differences = counts.more.total() + counts.less.total()
-        fired = f"{counts.then.total():,} times a rule fired, {counts.now.total():,} times it would"
+        fired = f"rules fired {_times(counts.then.total())}, and would {_times(counts.now.total())}"
         differ = "1 differs" if differences == 1 else f"{differences:,} differ"
         differ = differ if differences else "nothing differs"
         return f"{events}, {span}: {fired}; {differ}"
@@ -266,3 +266,7 @@ def book(form: str, ruleset: RuleSet, *, zone: tzinfo, each: int) -> Book:
     from rich.console import Console
 
     return Text(ruleset, Console(highlight=False, soft_wrap=True), zone=zone, each=each)
+
+
+def _times(number: int) -> str:
+    return "once" if number == 1 else f"{number:,} times"

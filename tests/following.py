@@ -22,6 +22,7 @@ _BLOCK = re.compile(
 )
 _NAME = re.compile(r"`([^`]+)`[^`]*:$")
 _CHANGES = (
+    (re.compile(r"\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun) \d{4}-\d\d-\d\d \d\d:\d\d:\d\d"), "TIME"),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?([+-]\d\d:\d\d|Z)?"), "TIME"),
     (re.compile(r"\b\d{10}\.\d+"), "CALL"),
     (re.compile(r"\(\d+\.\d\d s\)"), "(SECONDS)"),
@@ -124,7 +125,7 @@ class Terminal:
         shown = "".join(lines)
         for said, meant in self.instead.items():
             shown = shown.replace(meant, said)
-        return shown
+        return shown.replace(str(self.folder), "~")
 
     def _await_port(self) -> None:
         """Where a server was started, wait until it listens, as its reader does."""

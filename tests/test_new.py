@@ -1,5 +1,6 @@
 """``pbxrules new``: asked and answered, and what is in the folder then."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -247,6 +248,16 @@ def test_what_turns_out_wrong_on_disk_is_taken_back(tmp_path: Path) -> None:
     with pytest.raises(ProblemsError):
         folder.write(draft)
     assert names(tmp_path) == ["y.yaml"]
+
+
+def test_a_rule_that_its_own_test_fails_is_taken_back(tmp_path: Path) -> None:
+    folder = Folder(tmp_path, loading.language())
+    draft = folder.draft(Wish(id="bell"))
+    other = draft.test.replace("rule: bell", "rule: bell, times: 9")
+    with pytest.raises(ProblemsError) as caught:
+        folder.write(replace(draft, test=other))
+    assert {problem.code for problem in caught.value.problems} == {"test-fails"}
+    assert names(tmp_path) == []
 
 
 def test_an_id_that_another_rule_has_is_refused(tmp_path: Path) -> None:

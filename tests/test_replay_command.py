@@ -95,7 +95,7 @@ def told(*args: object, **how: Any) -> dict[str, Any]:
 def test_the_same_rules_would_have_done_the_same() -> None:
     assert replayed("--rules", "same") == (
         "6 events, Tue 2026-11-24 12:00:00 to Tue 2026-11-24 12:05:00:"
-        " 6 times a rule fired, 6 times it would; nothing differs\n"
+        " rules fired 6 times, and would 6 times; nothing differs\n"
         "note: nothing was sent: each action is taken to succeed at once\n"
         "note: what was remembered is known from Tue 2026-11-24 12:00:00 on\n"
         "\n"
@@ -104,8 +104,8 @@ def test_the_same_rules_would_have_done_the_same() -> None:
 
 
 DIFFERENT = """\
-6 events, Tue 2026-11-24 12:00:00 to Tue 2026-11-24 12:05:00: 6 times a rule fired, 3 times it \
-would; 5 differ
+6 events, Tue 2026-11-24 12:00:00 to Tue 2026-11-24 12:05:00: rules fired 6 times, and would \
+3 times; 5 differ
 note: nothing was sent: each action is taken to succeed at once
 note: what was remembered is known from Tue 2026-11-24 12:00:00 on
 note: state.armed is null: nobody keeps the messages of home/armed
