@@ -225,6 +225,23 @@ def test_what_waits_to_be_sent_again_when_it_is_stopped_is_unfinished() -> None:
     assert counts(sender.tally) == {"reports": 3, "sent": 3, "refused": 3, "unfinished": 3}
 
 
+def test_interrupted_it_counts_what_was_under_way_and_holds_no_socket() -> None:
+    ended = threading.Event()
+
+    def serve(_: socket.socket) -> None:
+        ended.wait(30)
+
+    def tick() -> None:
+        raise KeyboardInterrupt
+
+    with serving(serve) as url:
+        sender = sender_to(url, connections=3)
+        with pytest.raises(KeyboardInterrupt):
+            sender.run(reports(10), tick)
+        ended.set()
+    assert counts(sender.tally) == {"reports": 3, "sent": 3, "unfinished": 3}
+
+
 def test_more_than_may_wait_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sending, "MOST_WAITING", 4)
     with serving(answering(itertools.repeat(503))) as url:
