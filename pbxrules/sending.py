@@ -45,6 +45,36 @@ def url_of(host: str, port: int) -> str:
     return f"http://[{here}]:{port}" if ":" in here else f"http://{here}:{port}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where reports go, as a URL says it."""
+
+    address: tuple[str, int]
+    host: str
+    """As a request names it."""
+    path: str | None
+    """Without one the request line has none, as the PBX prints it."""
+    tls: ssl.SSLContext | None
+
+
+def place_of(url: str) -> Place:
+    """Where *url* leads; nobody was asked whether there is such a host.
+
+    Raises:
+        ValueError: It is no http or https URL.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"'{url}' is no http:// or https:// URL")
+    path = urlunsplit(("", "", parts.path, parts.query, ""))
+    return Place(
+        address=(parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)),
+        host=parts.netloc,
+        path=path if path not in ("", "/") else None,
+        tls=ssl.create_default_context() if parts.scheme == "https" else None,
+    )
+
+
 def send(url: str, body: bytes) -> Answer:
     """Send *body* over a connection of its own; without a path, as the PBX prints it.
 
@@ -52,17 +82,8 @@ def send(url: str, body: bytes) -> Answer:
         ValueError: *url* is no http or https URL.
         OSError: Nobody answers there.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"'{url}' is no http:// or https:// URL")
-    target = urlunsplit(("", "", parts.path, parts.query, ""))
-    path = target if target not in ("", "/") else None
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    return exchange(
-        (parts.hostname, port),
-        request(body, parts.netloc, path),
-        tls=ssl.create_default_context() if parts.scheme == "https" else None,
-    )
+    place = place_of(url)
+    return exchange(place.address, request(body, place.host, place.path), tls=place.tls)
 
 
 def exchange(address: tuple[str, int], data: bytes, *, tls: ssl.SSLContext | None = None) -> Answer:

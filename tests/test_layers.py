@@ -34,7 +34,7 @@ LAYERS = [
     ["alarms", "clock", "shipped", "store", "actions", "systemd", "control", "watching", "zones"],
     ["config", "loading", "logs", "progress", "sending", "recall", "tellings"],
     ["callbook", "casebook", "casefiles", "console", "dispatcher", "reportflags", "retracing"],
-    ["showing"],
+    ["showing", "simulating"],
     ["explainbook", "intake", "replaybook"],
     ["web"],
     ["app"],

@@ -47,6 +47,7 @@ LAYOUTS: Mapping[tuple[str, str], str] = MappingProxyType(
 _EXTIDS = {"ext": ("ext.0",), "ext[1]": ("ext.0",), "ext[2]": ("ext.0", "ext.1")}
 _FOLLOWS = ("extensions", "call_id", "pbx")  # are no options: they come from others
 _MAX_DIGITS = 15
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _INSIDE = ("101", "106", "102")
 _OUTSIDE = "103"
 _TRUNK = "to-18-16-2"
@@ -233,7 +234,7 @@ def _member(name: str, slots: Mapping[str, str]) -> Any:
 
 def encode(report: Mapping[str, Any]) -> bytes:
     """*report* as the PBX writes it: on one line, without spaces."""
-    return json.dumps(report, ensure_ascii=False, separators=(",", ":")).encode()
+    return _ENCODER.encode(report).encode()
 
 
 def request(body: bytes, host: str, path: str | None = None) -> bytes:
