@@ -393,3 +393,14 @@ def test_a_store_that_can_not_be_read_is_told(folder: Path) -> None:
     result = pbxrules("--rules", "same")
     assert (result.exit_code, result.stdout) == (2, "")
     assert "file is not a database" in result.stderr
+
+
+def test_what_simulate_writes_is_replayed(folder: Path) -> None:
+    argv = ["simulate", "--seed", "1", "--duration", "30m", "--file", "sim.jsonl"]
+    assert CliRunner().invoke(main, argv).exit_code == 0
+    reports = (folder / "sim.jsonl").read_text().count("\n")
+    found = told("--rules", "same", "--file", "sim.jsonl")
+    assert (found["known"], found["differences"]) == (0, [])
+    again = [int(note.split()[0]) for note in found["notes"] if "sent again" in note]
+    assert found["events"] + sum(again) == reports > 50
+    assert sum(rule["now"] for rule in found["rules"]) > 0

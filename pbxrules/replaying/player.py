@@ -70,19 +70,24 @@ class Player:
 
     def go_on_to(self, now: Moment) -> None:
         """Let time pass, and do what is due meanwhile; at that moment, too."""
-        alarms = self._alarms
-        while alarms and alarms[0][0] <= now.uptime_s:
-            due, run_id = heapq.heappop(alarms)
+        while self._alarms and self._alarms[0][0] <= now.uptime_s:
+            left_s = self._alarms[0][0] - self._now.uptime_s
+            if left_s > 0:
+                self._now = self._now.after(left_s)
+                self._at_once = 0
+            self._ring()
+            self._work()
+        self._now = now
+
+    def _ring(self) -> None:
+        """Wake all that is due by now, before any of it is done."""
+        while self._alarms and self._alarms[0][0] <= self._now.uptime_s:
+            due, run_id = heapq.heappop(self._alarms)
             whole = self.memory.runs.get(run_id)
             if whole is None or whole.run.next_try.uptime_s != due:
                 continue  # it waits no more, or for another time
-            if due > self._now.uptime_s:
-                self._now = self._now.after(due - self._now.uptime_s)
-                self._at_once = 0
             self._count(whole.run)
             self._apply(engine.wake(self.ruleset, self.memory, run_id, self._now))
-            self._work()
-        self._now = now
 
     def take(self, event: Event, event_id: int) -> Decision:
         """Take an event at the moment that time has come to."""
@@ -112,7 +117,8 @@ class Player:
 
     def _work(self) -> None:
         while self._owed:
-            whole = self._owed.pop(next(iter(self._owed)))
+            whole = min(self._owed.values(), key=_since)
+            del self._owed[whole.run.id]
             self._count(whole.run)
             if runs.expired(whole.run, self._now):
                 self._apply(engine.expire(self.memory, whole, self._now))
@@ -184,6 +190,11 @@ class Player:
                 self._waiting.add(run.id)
             if run.verb != "join" and (run.verb != "lane" or run.expires_s is not None):
                 heapq.heappush(self._alarms, (run.next_try.uptime_s, run.id))
+
+
+def _since(whole: Whole) -> tuple[float, int]:
+    """What has been due for longest is done first."""
+    return whole.run.due.uptime_s, whole.run.id
 
 
 def _later(run: Run, now: Moment) -> Later:
