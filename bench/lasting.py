@@ -30,7 +30,8 @@ RINGS = 500
 STATEFUL = 100
 MET = 3
 """So many rules that remember fit each ring: one of each of the first ``KINDS``."""
-PLAIN, MIXED = "1,000 rules", "of which 100 remember"
+PLAIN, MIXED, ONE = "1,000 rules", "of which 100 remember", "a ring that fits one of them"
+"""Rings that fit none of those that remember, ``MET`` of them, and one of any kind."""
 
 WAITING = 10_000
 SAMPLES = 200
@@ -128,9 +129,11 @@ WAITS = (
 class Lasting:
     """What was measured.  Times in seconds."""
 
-    decide_s: dict[str, list[float]] = field(default_factory=lambda: {PLAIN: [], MIXED: []})
+    decide_s: dict[str, list[float]] = field(
+        default_factory=lambda: {PLAIN: [], MIXED: [], ONE: []}
+    )
     """The median decision of each round."""
-    apply_s: dict[str, list[float]] = field(default_factory=lambda: {PLAIN: [], MIXED: []})
+    apply_s: dict[str, list[float]] = field(default_factory=lambda: {PLAIN: [], MIXED: [], ONE: []})
     """The median of taking what was decided into memory."""
     waiting_mb: float = 0.0
     """Resident memory that ``WAITING`` runs took, with all that is kept of their reports."""
@@ -146,11 +149,11 @@ def measure(program: Sequence[str], folder: Path, say: Callable[[str], None]) ->
     """Time decisions in *ROUNDS* turns, then let runs of the daemon *program* wait."""
     measured = Lasting()
     decisions(measured, folder / "deciding")
-    for name in (PLAIN, MIXED):
+    for name in (PLAIN, MIXED, ONE):
         decide_us, apply_us = (
             statistics.median(taken[name]) * 1e6 for taken in (measured.decide_s, measured.apply_s)
         )
-        say(f"lasting  {name:<22}decide {decide_us:5.1f} µs, apply {apply_us:5.1f} µs")
+        say(f"lasting  {name:<29}decide {decide_us:5.1f} µs, apply {apply_us:5.1f} µs")
     if program:
         waits(measured, program, folder / "waiting", say)
     return measured
@@ -164,7 +167,11 @@ def decisions(measured: Lasting, folder: Path) -> None:
     daemon.write_rules(folder / "plain")
     daemon.write_rules(folder / "mixed", count=daemon.RULES - STATEFUL)
     (folder / "mixed" / "stateful.yaml").write_text(HEAD + stateful(), encoding="utf-8")
-    houses = {PLAIN: House(folder / "plain"), MIXED: House(folder / "mixed")}
+    houses = {
+        PLAIN: House(folder / "plain", (EXTENSION,)),
+        MIXED: House(folder / "mixed", (EXTENSION,)),
+        ONE: House(folder / "mixed", [extension_of(n) for n in range(MET, STATEFUL)]),
+    }
     gc.collect()
     gc.freeze()  # what the bench holds is not the daemon's to walk
     for _ in range(ROUNDS):
@@ -180,17 +187,23 @@ def stateful() -> str:
     texts = []
     for number in range(STATEFUL):
         name, kind = f"lasting-{number}", KINDS[number % len(KINDS)]
-        extension = EXTENSION if number < MET else str(5000 + number)
+        extension = extension_of(number)
         told = Template(kind).substitute(name=name, extension=extension, trunk=TRUNK)
         texts.append(f"  - id: {name}{told}")
     return "".join(texts)
 
 
+def extension_of(number: int) -> str:
+    """That of a rule that remembers: the first ones share one."""
+    return EXTENSION if number < MET else str(5000 + number)
+
+
 class House:
     """A rule set with all that it remembers, and a clock that stands still in between."""
 
-    def __init__(self, folder: Path) -> None:
-        """Read the rules in *folder*."""
+    def __init__(self, folder: Path, rung: Sequence[str]) -> None:
+        """Read the rules in *folder*; the calls ring the extensions *rung* in turns."""
+        self._rung = rung
         language = loading.language()
         self._ruleset: RuleSet = loading.load(loading.rule_files(folder), language).ruleset
         self._memory = Memory()
@@ -205,7 +218,8 @@ class House:
         self._rings += 1
         now = Moment(boot="bench", uptime_s=float(self._rings), wall_s=1.79e9 + self._rings)
         self._wake(now)
-        event = ring(self._rings, caller=f"0301234{self._chance.randrange(200)}")
+        extension = self._rung[self._rings % len(self._rung)]
+        event = ring(self._rings, extension, caller=f"0301234{self._chance.randrange(200)}")
         arrival = engine.arrival(self._ruleset, self._memory, event, self._rings, now)
         began_s = time.perf_counter()
         _, moves = engine.decide(self._ruleset, self._memory, arrival, now)
@@ -231,12 +245,12 @@ class House:
                 self._perform(done, now)
 
 
-def ring(number: int, *, caller: str) -> Event:
+def ring(number: int, extension: str, *, caller: str) -> Event:
     """An inbound ring of call *number*."""
     fields: dict[str, FieldValue] = {
         "event": "ring", "action": "RING", "received_at": "", "direction": "inbound",
-        "caller": caller, "callee": EXTENSION, "extension": EXTENSION,
-        "extensions": (EXTENSION,), "trunk": TRUNK, "call_id": calls.call_id(number),
+        "caller": caller, "callee": extension, "extension": extension,
+        "extensions": (extension,), "trunk": TRUNK, "call_id": calls.call_id(number),
     }  # fmt: skip
     return Event(fields=fields, payload={})
 
