@@ -22,9 +22,7 @@ class Clock:
 
     def now(self) -> Moment:
         """This moment."""
-        return Moment(
-            boot=self._boot, uptime_s=time.clock_gettime(self._uptime), wall_s=time.time()
-        )
+        return Moment(self._boot, time.clock_gettime(self._uptime), time.time())
 
 
 def iso(wall_s: float) -> str:

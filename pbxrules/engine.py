@@ -66,7 +66,7 @@ does not end the others.  The status of an extension ends with another one.
 """
 
 
-@record()
+@record(kw_only=False)
 class Match:
     """An event that fits a trigger of a rule."""
 
@@ -116,24 +116,19 @@ def decide(
     fired = []
     for place, trigger in fits.items():
         rule = ruleset.rules[place]
-        match = Match(
-            event=event,
-            event_id=arrival.id,
-            call=arrival.call,
-            trigger=trigger.id,
-            lane=lane_of(rule, event, arrival.call),
-        )
+        lane = lane_of(rule, event, arrival.call)
+        match = Match(event, arrival.id, arrival.call, trigger.id, lane)
         lacking = _take(draft, ruleset, rule, trigger, match, ids)
         if lacking:
             because[place] = [lacking]
         else:
             fired.append(rule)
     verdicts = [
-        Verdict(rule=ruleset.rules[place].id, matched=not missed, because=tuple(missed))
+        Verdict(ruleset.rules[place].id, not missed, tuple(missed))
         for place, missed in because.items()
     ]
     moves = draft.moves()
-    return Decision(verdicts=tuple(verdicts), fired=tuple(fired), changes=moves.changes), moves
+    return Decision(tuple(verdicts), tuple(fired), moves.changes), moves
 
 
 def _candidates(
@@ -277,7 +272,7 @@ def _hold(
     subject = subject_of(match.event, match.call)
     said = f"for {duration_text(for_s)}"
     if subject and draft.value("held", rule.id, subject) is not None:
-        return Miss(said, found="waited for already")
+        return Miss(said, None, "waited for already")
     now, until = draft.now, list(trigger.until)
     if subject:
         fields = {name: match.event.fields[name] for name in HELD if name in match.event.fields}
@@ -287,7 +282,7 @@ def _hold(
     at, next_try = ("for", "for"), now.after(for_s)
     waiting = _resting(rule, match, run_id, now, at=at, next_try=next_try, results=results)
     draft.put(Whole(waiting, match.event, rule.program))
-    return Miss(said, found="waited for")
+    return Miss(said, None, "waited for")
 
 
 def _new(rule: Rule, match: Match, run_id: int, now: Moment) -> Run:
@@ -309,8 +304,8 @@ def _resting(
     results: Mapping[str, Any] = NOTHING,
 ) -> Run:
     """A run that was not tried yet; *at*: its position, and its verb."""
-    return Run(
-        id=run_id,
+    return Run.resting(
+        run_id=run_id,
         event_id=match.event_id,
         rule=rule.id,
         program=rule.program.digest,
@@ -320,13 +315,10 @@ def _resting(
         due=now,
         expires_s=expires_s(rule.program),
         next_try=next_try,
-        attempt=0,
-        tried=(),
         lane=match.lane,
         call=match.call,
         inbox=match.inbox,
         results=results,
-        counters=NOTHING,
     )
 
 
@@ -372,7 +364,7 @@ def _fire(
         return (missed,)
     waiting = draft.lane_size(rule.id, match.lane)
     if rule.mode == "single" and waiting:
-        return (Miss("mode single", found="on already"),)
+        return (Miss("mode single", None, "on already"),)
     whole = Whole(_new(rule, match, next(ids), draft.now), match.event, rule.program)
     if waiting >= rule.max_runs and rule.mode != "restart":
         _drop(draft, whole, FULL.format(waiting=waiting))
@@ -390,12 +382,7 @@ def _lacking(draft: Draft, ruleset: RuleSet, rule: Rule, match: Match) -> tuple[
         if draft.names is None:
             state = draft.memory.state(ruleset.state)
             draft.names = names_of(draft.call(match.call), match.event, state)
-        facts = Facts(
-            event=match.event,
-            wall_s=draft.now.wall_s,
-            trigger=match.trigger,
-            names=draft.names,
-        )
+        facts = Facts(match.event, draft.now.wall_s, match.trigger, draft.names)
         return rule.condition.misses(facts, wanted=True)
     except Exception as exc:  # noqa: BLE001 - as of a test: such a rule does not fire, and harms none
         return (_broken("a condition", exc),)
@@ -408,12 +395,12 @@ def _broken(what: str, exc: Exception) -> Miss:
 def _spent(draft: Draft, rule: Rule, match: Match) -> Miss | None:
     """Whether the rule's ``once_per`` or ``cooldown`` keeps it from firing."""
     if rule.once_per_call and match.call and draft.value("once", rule.id, match.call):
-        return Miss("once_per call", found="spent by this call")
+        return Miss("once_per call", None, "spent by this call")
     if rule.cooldown_s is not None:
         until = draft.until("cooldown", rule.id, match.lane)
         if until is not None and _is_on(until, rule.cooldown_s, draft.now):
             left = until.since(draft.now)
-            return Miss("cooldown", found=f"on for another {left:.1f} s")
+            return Miss("cooldown", None, f"on for another {left:.1f} s")
     return None
 
 

@@ -48,7 +48,7 @@ class Whole:
     program: Program
 
 
-@record()
+@record(kw_only=False)
 class Moves:
     """Changes, with the runs whole."""
 
@@ -66,11 +66,11 @@ class Moves:
             kept = (*kept, _kept_call(self.call.put))
             forgotten = (*forgotten, *((CALL, "", key) for key in self.call.gone))
         runs = tuple([whole.run for whole in self.runs])
-        return Changes(runs=runs, kept=kept, forgotten=forgotten)
+        return Changes(runs, kept, forgotten)
 
 
 def _kept_call(known: Known) -> Kept:
-    return Kept(kind=CALL, rule="", name=known.id, value=known.as_json(), until=None)
+    return Kept(CALL, "", known.id, known.as_json(), None)
 
 
 class Memory:
@@ -136,10 +136,10 @@ class Memory:
 
     def watching(self, subject: str) -> Sequence[int]:
         """The runs that watch for an event of *subject*, the oldest first."""
-        if not self._watched:
-            return ()
-        found = [*self._watched.get("", ()), *(self._watched.get(subject, ()) if subject else ())]
-        return sorted(set(found))
+        of_all, own = self._watched.get(""), self._watched.get(subject)
+        if not own:
+            return sorted(of_all) if of_all else ()
+        return sorted({*own, *(of_all or ())})
 
     @property
     def is_watched(self) -> bool:
@@ -445,7 +445,7 @@ class Draft:
         if self.memory.value(key) is None and kind != "state":
             for old in self.memory.outdated(kind, rule, self.now):
                 self._kept.setdefault(old, None)
-        self._kept[key] = Kept(kind=kind, rule=rule, name=name, value=value, until=until)
+        self._kept[key] = Kept(kind, rule, name, value, until)
 
     def forget(self, kind: str, rule: str, name: str) -> None:
         """Forget a value."""
@@ -479,8 +479,10 @@ class Draft:
 
     def lane_size(self, rule: str, lane: str) -> int:
         """How many open runs a lane has; quick, where it has thousands."""
-        before = self.memory.lanes.get((rule, lane), {})
-        changed = self._lanes.get((rule, lane))
+        key = rule, lane
+        before, changed = self.memory.lanes.get(key), self._lanes.get(key)
+        if before is None:
+            return sum(changed.values()) if changed else 0
         if changed is None:
             return len(before)
         return len(before) + sum(open_ - (id_ in before) for id_, open_ in changed.items())
@@ -508,7 +510,7 @@ class Draft:
         """All that it changes."""
         runs = tuple(self._runs.values())
         if not self._kept:
-            return Moves(runs=runs, call=self._call)
+            return Moves(runs, (), (), self._call)
         kept = tuple([kept for kept in self._kept.values() if kept is not None])
         forgotten = tuple([key for key, kept in self._kept.items() if kept is None])
-        return Moves(runs=runs, kept=kept, forgotten=forgotten, call=self._call)
+        return Moves(runs, kept, forgotten, self._call)

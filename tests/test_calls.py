@@ -701,6 +701,14 @@ def test_the_table_read_from_disk_decides_as_the_one_that_was_written(
         assert other.take(event, START.after(70)) == desk.take(event, START.after(70))
 
 
+def test_a_call_that_was_kept_as_a_map_is_read_too() -> None:
+    desk = Desk()
+    desk.put(ring("100.1"))
+    (known,) = desk.calls
+    told = dict(zip(known._fields, known.as_json(), strict=True))
+    assert Known.from_json(json.loads(json.dumps(told))) == known
+
+
 @given(EVENTS, TIMES_S)
 def test_a_call_is_json_and_comes_back(events: list[Event], gaps_s: list[float]) -> None:
     desk = Desk()

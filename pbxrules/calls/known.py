@@ -106,20 +106,19 @@ class Known(NamedTuple):
     seen: Moment
     """When its last report came."""
 
-    def as_json(self) -> dict[str, Any]:
-        """It as JSON has it, with tuples for lists: it is told with each report of the call."""
-        told = self._asdict()
-        if self.transfer is not None:
-            told["transfer"] = (self.transfer.by, _listed(self.transfer.at))
-        told["seen"] = _listed(self.seen)
-        return told
+    def as_json(self) -> tuple[Any, ...]:
+        """Its values in their order, as JSON has them: they are kept with each report of it."""
+        passed_on = self.transfer and (self.transfer.by, _listed(self.transfer.at))
+        return (*self[:_TRANSFER], passed_on, self.started_s, self.ended_s, _listed(self.seen))
 
     @classmethod
-    def from_json(cls, told: Mapping[str, Any]) -> Self:
-        """The value that ``as_json`` told."""
+    def from_json(cls, values: Sequence[Any] | Mapping[str, Any]) -> Self:
+        """The value that ``as_json`` told; at first it told a map."""
+        listed = isinstance(values, Sequence)
+        told = dict(zip(cls._fields, values, strict=True)) if listed else dict(values)
         passed_on = told["transfer"]
         return cls(
-            **dict(told)
+            **told
             | {name: tuple(told[name]) for name in ("legs", "doubtful", "extensions")}
             | {
                 "marks": tuple(Mark(*mark) for mark in told["marks"]),
@@ -127,6 +126,9 @@ class Known(NamedTuple):
                 "seen": _moment(told["seen"]),
             }
         )
+
+
+_TRANSFER = Known._fields.index("transfer")
 
 
 def _listed(moment: Moment) -> tuple[Any, ...]:

@@ -6,7 +6,7 @@ from datetime import tzinfo
 from typing import TYPE_CHECKING, Any
 
 from pbxrules.conditions.leaves import SHOWN, Leaf
-from pbxrules.model import Condition, Facts, Miss
+from pbxrules.model import NOTHING, Condition, Facts, Miss
 from pbxrules.schema import Path
 from pbxrules.template import (
     Context,
@@ -61,7 +61,7 @@ class ByTemplate(Leaf):
             "now": Instant(facts.wall_s, self.zone),
         }
         fields, payload = facts.event.fields, facts.event.payload
-        return Scope(fields=fields, payload=payload, vars=self.variables, extras=extras)
+        return Scope(fields, payload, self.variables, NOTHING, extras)
 
     def miss(self, _: Facts, *, wanted: bool) -> Miss:
         """The template, and what it gave."""

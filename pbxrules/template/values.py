@@ -94,7 +94,7 @@ _NO_VARS: Final = rule_vars({})
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
-@record()
+@record(kw_only=False)
 class Scope:
     """What the names of a template stand for."""
 
