@@ -79,7 +79,7 @@ class Match:
     """What came since that its run may want."""
 
 
-@record()
+@record(kw_only=False)
 class Arrival:
     """An event as it comes in."""
 
@@ -96,7 +96,7 @@ class Arrival:
 def arrival(ruleset: RuleSet, memory: Memory, event: Event, event_id: int, now: Moment) -> Arrival:
     """An event with the call that it belongs to, where a rule asks for that."""
     if not (ruleset.about_calls or memory.is_watched):
-        return Arrival(event=event, id=event_id)
+        return Arrival(event, event_id)
     assigned = assign(memory.calls, event, now)
     if assigned is None:
         return Arrival(event=event, id=event_id)

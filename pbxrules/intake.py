@@ -24,7 +24,7 @@ from pbxrules.store import Accepted, Refused, SeenAgain, Store
 logger = logging.getLogger("pbxrules.events")
 
 
-@record()
+@record(kw_only=False)
 class Receipt:
     """The report is on disk, with all that it starts."""
 
@@ -149,17 +149,17 @@ class Intake:
         decision, moves = engine.decide(ruleset, memory, arrival, now)
         resend_s = resends.span_s(event)
         accepted = Accepted(
-            id=arrival.id,
-            event=event,
-            body=body,
-            digest=digest,
-            subject=subject,
-            resend_s=resend_s,
-            received=now,
-            call=arrival.call,
-            verdicts=decision.verdicts,
-            changes=decision.changes,
-            programs=tuple([(w.program.digest, w.program.text) for w in moves.runs]),
+            arrival.id,
+            event,
+            arrival.call,
+            body,
+            digest,
+            subject,
+            resend_s,
+            now,
+            decision.verdicts,
+            decision.changes,
+            tuple([(w.program.digest, w.program.text) for w in moves.runs]),
         )
         # First: the writer wakes while the rest is noted, which it is before any answer comes.
         self._store.put(accepted, lambda fate: self._committed(accepted, moves, fate))
@@ -225,7 +225,7 @@ def _digest(body: bytes) -> bytes:
 
 
 def _receipt(seen: Seen, *, duplicate: bool) -> Receipt:
-    return Receipt(id=seen.id, event=seen.event, rules=seen.rules, duplicate=duplicate)
+    return Receipt(seen.id, seen.event, seen.rules, duplicate)
 
 
 _LOGGED = ("extension", "caller", "callee", "trunk", "status", "call_id")

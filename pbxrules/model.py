@@ -62,7 +62,7 @@ class Moment:
         return Moment(self.boot, self.uptime_s + seconds, self.wall_s + seconds)
 
 
-@record()
+@record(kw_only=False)
 class Event:
     """What one report tells, in the words of ``docs/events.md``, whatever the PBX called it."""
 
@@ -398,7 +398,7 @@ class Arrived:
     """The paths of the ``wait_for`` that it satisfies."""
 
 
-@record()
+@record(kw_only=False)
 class Tried:
     """What became of one action of a run."""
 
@@ -545,7 +545,7 @@ class Run:
         return made
 
 
-@record()
+@record(kw_only=False)
 class Delivery:
     """One action with its templates filled in, ready to be tried."""
 

@@ -66,16 +66,10 @@ def delivery(
         args = {name: _rendered(value, scope) for name, value in step.args.items()}
     except RenderError as exc:
         return GiveUp(reason=str(exc))
-    return Delivery(
-        id=f"{store_id}-{run.id}-{_place(run)}",
-        verb=step.verb,
-        args=args,
-        event=event,
-        attempt=run.attempt + 1,
-        timeout_s=step.timeout_s,
-        left_s=None if run.expires_s is None else run.expires_s - now.since(run.due),
-        uses_secret=step.uses_secret,
-    )
+    left_s = None if run.expires_s is None else run.expires_s - now.since(run.due)
+    name = f"{store_id}-{run.id}-{_place(run)}"
+    tries = run.attempt + 1
+    return Delivery(name, step.verb, args, event, tries, step.timeout_s, left_s, step.uses_secret)
 
 
 def _rendered(value: Any, scope: Scope) -> Any:

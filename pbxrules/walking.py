@@ -71,9 +71,7 @@ def names_of(known: Known | None, event: Event, state: Mapping[str, Any]) -> dic
 
 def note(run: Run, verb: str, state: str, reason: str) -> Run:
     """The run, with the step that it rests at settled."""
-    settled = Tried(
-        position=run.position, verb=verb, state=state, reason=reason, attempts=run.attempt
-    )
+    settled = Tried(run.position, verb, state, reason, run.attempt)
     return run.changed(tried=(*run.tried, settled)[-KEPT:])
 
 
@@ -399,21 +397,17 @@ def scope_of(
     *variables* are those of the step's script, *names* ``call`` and ``state``.
     """
     run, program = whole.run, whole.program
-    return Scope(
-        fields=whole.event.fields,
-        payload=whole.event.payload,
-        # Marked as the author's when the program was made.
-        vars=RuleVars(program.vars if variables is None else variables),
-        secrets=secrets,
-        extras={
-            **names,
-            **run.results,
-            "outcome": run.outcome,
-            "rule": {"id": run.rule},
-            "trigger": {"id": run.trigger},
-            "now": Instant(now.wall_s, program.zone),
-        },
-    )
+    # Marked as the author's when the program was made.
+    own = RuleVars(program.vars if variables is None else variables)
+    extras = {
+        **names,
+        **run.results,
+        "outcome": run.outcome,
+        "rule": {"id": run.rule},
+        "trigger": {"id": run.trigger},
+        "now": Instant(now.wall_s, program.zone),
+    }
+    return Scope(whole.event.fields, whole.event.payload, own, secrets, extras)
 
 
 def free(draft: Draft, lane: Lane) -> None:

@@ -54,8 +54,8 @@ def tried(of: Program = TWO_STEPS, times: int = 1) -> Journey:
 def test_a_run_that_rests_is_made_with_all_that_a_run_has() -> None:
     told: dict[str, Any] = {
         "event_id": 1, "rule": "r", "program": "d", "trigger": "1", "position": "for",
-        "verb": "for", "due": BEGAN, "expires_s": 60.0, "next_try": after(5), "lane": "[1]", "call": "c",
-        "inbox": (), "results": {"until": []},
+        "verb": "for", "due": BEGAN, "expires_s": 60.0, "next_try": after(5), "lane": "[1]",
+        "call": "c", "inbox": (), "results": {"until": []},
     }  # fmt: skip
     made = Run.resting(run_id=7, **told)
     assert made == Run(id=7, attempt=0, tried=(), **told)

@@ -51,7 +51,7 @@ def read(
         told = form.report
     if (form and form.problems) or not known.schema.is_valid(told):
         _refuse(form or _unmoved(report), known)
-    return Event(fields=_fields(event, event, action, told, received_at), payload=payload)
+    return Event(_fields(event, event, action, told, received_at), payload)
 
 
 def as_sent(body: bytes) -> Mapping[str, Any]:

@@ -24,7 +24,7 @@ Settled = Callable[[StoreError | None], None]
 """Called on the loop's thread, once, with None when the change is durable."""
 
 
-@record()
+@record(kw_only=False)
 class Accepted:
     """An event, what was decided, and what that changes."""
 

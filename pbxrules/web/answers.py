@@ -15,7 +15,7 @@ REASONS = {
 }  # fmt: skip
 
 
-@record()
+@record(kw_only=False)
 class Answer:
     """One HTTP response."""
 
@@ -35,7 +35,7 @@ def accepted(receipt: Receipt) -> Answer:
             "duplicate": receipt.duplicate,
         }
     )
-    return Answer(status=200, body=text.encode() + b"\n", content_type="application/json")
+    return Answer(200, text.encode() + b"\n", "application/json", ())
 
 
 def refused(error: ReportError, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
