@@ -15,6 +15,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -52,6 +53,7 @@ from pbxrules.store.rows import GIVEN_UP
 from pbxrules.store.sqlite import CHECKPOINT_EVERY, PRUNE_EVERY, SqliteStore
 from tests.stores import (
     NOW,
+    PATIENCE_S,
     SOURCE,
     Books,
     Kept,
@@ -1462,23 +1464,24 @@ def test_no_commit_behind_a_start_waits_for_its_log_to_grow(tmp_path: Path) -> N
         assert log.stat().st_size == room
 
 
-def test_no_answer_waits_for_the_log_to_be_moved_into_the_database(tmp_path: Path) -> None:
+def test_the_log_is_moved_into_the_database_at_a_quiet_moment(tmp_path: Path) -> None:
     with sqlite(tmp_path) as kept:
         assert isinstance(kept.store, SqliteStore)
         done: list[str] = []
-        tell = kept.store._call
+        moved = threading.Event()
 
-        def call(*args: Any) -> None:
-            done.append("told")
-            tell(*args)
+        def see(statement: str) -> None:
+            done.append(statement)
+            if "wal_checkpoint" in statement:
+                moved.set()
 
-        kept.store._call = call
-        kept.store._db.set_trace_callback(done.append)
-        for number in range(1, CHECKPOINT_EVERY + 2):
+        kept.store._db.set_trace_callback(see)
+        for number in range(1, CHECKPOINT_EVERY + 1):
             kept.write(accepted(number, run(number)))
-        moved = done.index("PRAGMA wal_checkpoint")
-        assert done[moved - 2 : moved] == ["COMMIT", "told"]
-        assert (kept.folder / "pbxrules.db").stat().st_size > 100_000
+        assert moved.wait(PATIENCE_S)
+        assert done.count("COMMIT") == CHECKPOINT_EVERY
+        assert done[-1] == "PRAGMA wal_checkpoint"
+    assert (tmp_path / "state" / "pbxrules.db").stat().st_size > 100_000
 
 
 def test_a_log_that_a_crash_left_keeps_what_it_holds(tmp_path: Path) -> None:
