@@ -147,6 +147,9 @@ def asked(folder: Path, request: Mapping[str, Any]) -> Mapping[str, Any]:
 
     try:
         answer = control.ask(folder, request)
+    except TimeoutError:
+        click.echo(f"pbxrules: the daemon on {folder} does not answer", err=True)
+        sys.exit(UNUSABLE)
     except (OSError, ValueError) as exc:
         why = getattr(exc, "strerror", None) or exc
         click.echo(f"pbxrules: no daemon runs on {folder}: {why}", err=True)

@@ -765,6 +765,43 @@ def test_who_stops_reading_gets_no_traceback(option: str, large: Path) -> None:
     assert done.stderr == b""
 
 
+READERS = [
+    "events", "events --json", "state", "replay --json",
+    "replay --csv", "explain 1",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", READERS)
+def test_what_can_not_be_printed_is_told_in_a_line(command: str, large: Path, rules: Path) -> None:
+    (rules / "a.yaml").write_text("state: {missed: 0}\n" + rule("{event: ring}"))
+    where = f"--state {large} --config c.yaml"
+    line = f"echo 'rules: {rules}' > c.yaml; pbxrules {command} {where}"
+    done = shell(f"cd {large}; {line} > /dev/full")
+    assert (done.returncode, done.stderr) == (2, b"pbxrules: No space left on device\n")
+    assert b"Traceback" not in shell(f"cd {large}; {line} >&-").stderr
+
+
+def test_a_folder_that_can_not_be_looked_at_is_told_in_a_line(tmp_path: Path) -> None:
+    folder = tmp_path / ("n" * 300)  # no folder can be called so: asking for it fails, too
+    done = shell(f"pbxrules events --state {folder}")
+    assert done.returncode == 2
+    assert done.stderr.endswith(b"File name too long\n")
+    assert done.stderr.count(b"\n") == 1
+
+
+def test_an_event_of_a_number_without_end_is_not_kept(state: Path, rules: Path) -> None:
+    told = fails(2, "explain", "9" * 30, "--state", state, "--rules", rules)
+    assert f"no event {'9' * 30} is kept" in told
+
+
+def test_problems_are_not_coloured_where_that_is_not_wanted(rules: Path) -> None:
+    (rules / "a.yaml").write_text("state: {missed: 0}\n" + rule("{event: ring}"))
+    assert b"\x1b[33munused-state" in on_terminal("check", str(rules))
+    plain = on_terminal("check", str(rules), NO_COLOR="1")
+    assert b"unused-state" in plain
+    assert b"\x1b" not in plain
+
+
 def test_in_a_pipe_nothing_is_coloured_nor_cut(state: Path, rules: Path) -> None:
     (rules / "a.yaml").write_text(rule("{evnt: ring}"))
     lines = [f"pbxrules events --state {state}", f"pbxrules check {rules}"]

@@ -213,15 +213,21 @@ def _stored(wish: _Wish, store: Path, language: "Language") -> _Subject:
         raise click.UsageError(f"no daemon has kept its state in {store.parent} (--state DIR)")
     with reading.opened(store) as db:
         oldest, newest = history.span(db)
+        if not oldest <= wish.id <= newest:  # SQLite takes no number over 64 bits
+            raise click.UsageError(_not_kept(wish.id, oldest, newest))
         found = reading.events(db, after=wish.id - 1, at_most=1)
         pasts = list(history.events(db, after=wish.id - 1, before=wish.id + 1))
     if not pasts or found[0].id != wish.id:
-        kept = f"there are {oldest} to {newest}" if newest else "there is none yet"
-        raise click.UsageError(f"no event {wish.id} is kept ({kept})")
+        raise click.UsageError(_not_kept(wish.id, oldest, newest))
     (record,), (past,) = found, pasts
     came = past.came if wish.at is None else _moment(wish, language, Clock().now())
     then = then_of(record.event, record.verdicts, record.runs)
     return _Subject(event=record.event, came=came, id=record.id, then=then)
+
+
+def _not_kept(number: int, oldest: int, newest: int) -> str:
+    kept = f"there are {oldest} to {newest}" if newest else "there is none yet"
+    return f"no event {number} is kept ({kept})"
 
 
 # --- What is printed -------------------------------------------------------------------------
