@@ -27,8 +27,10 @@ class _Group(click.Group):
             done = super().invoke(ctx)
             sys.stdout.flush()
         except OSError as exc:
-            if exc.errno == errno.EPIPE:
-                raise  # click ends quietly where nobody reads on
+            # click ends quietly where nobody reads on; and of a daemon that broke the log has
+            # to tell where, and systemd has to start it again, which it does not after a 2.
+            if exc.errno == errno.EPIPE or ctx.invoked_subcommand == "serve":
+                raise
             where = "" if exc.filename is None else f"{exc.filename}: "
             click.echo(f"pbxrules: {where}{exc.strerror or exc}", err=True)
             _forget_what_was_printed()

@@ -3,6 +3,7 @@
 # Over 300 lines: each command, its exit codes and its words.
 
 import asyncio
+import errno
 import json
 import os
 import pty
@@ -18,7 +19,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from pbxrules import __version__, config, shipped
+from pbxrules import __version__, cli, config, shipped
 from pbxrules.cli import main
 from pbxrules.control import ControlServer
 from pbxrules.pbx.body import parse
@@ -830,3 +831,16 @@ def on_terminal(*args: str, **environment: str) -> bytes:
     finally:
         os.close(ours)
         os.close(theirs)
+
+
+@pytest.mark.parametrize(("name", "code"), [("events", 2), ("serve", 1)])
+def test_systemd_starts_a_daemon_again_that_the_system_refused_something(
+    name: str, code: int
+) -> None:
+    @click.command(name)
+    def refused() -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    result = CliRunner().invoke(cli._Group(commands=[refused]), [name])
+    assert result.exit_code == code
+    assert isinstance(result.exception, OSError) is (name == "serve")
