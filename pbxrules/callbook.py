@@ -29,6 +29,8 @@ def calls(path: Path, *, last: int | None, as_json: bool) -> None:
         StoreError: The store can't be read.
     """
     found = list(_calls(path))
+    if not found and not as_json:
+        sys.stdout.write("no calls\n")
     for told in found if last is None else found[len(found) - min(last, len(found)) :]:
         sys.stdout.write(json.dumps(told) + "\n" if as_json else escape(_line(told)) + "\n")
 

@@ -81,17 +81,20 @@ def ask(folder: Path, request: Mapping[str, Any], *, timeout_s: float = 60) -> M
     Raises:
         OSError: No daemon runs on that state folder, or it does not answer.
     """
+    line = json.dumps(request).encode() + b"\n"
+    if len(line) > MAX_LINE:
+        return {"error": f"that is too long: {len(line):,} bytes, of {MAX_LINE:,}"}
     number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
             sock.settimeout(timeout_s)
             sock.connect(f"/proc/self/fd/{number}/{NAME}")
-            sock.sendall(json.dumps(request).encode() + b"\n")
+            sock.sendall(line)
             with sock.makefile("rb") as answers:
-                line = answers.readline()
+                told = answers.readline()
     finally:
         os.close(number)
-    if not line:
+    if not told:
         raise OSError("the daemon did not answer")
-    answer: Mapping[str, Any] = json.loads(line)
+    answer: Mapping[str, Any] = json.loads(told)
     return answer

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from pathlib import Path
 
 from click.testing import CliRunner
@@ -47,6 +48,24 @@ def test_people_read_who_called_whom_and_what_came(tmp_path: Path) -> None:
 
     (line,) = result.stdout.splitlines()
     assert "inbound  103 → 101  not answered, goes on  (alert ring)" in line
+
+
+def test_its_json_has_the_members_that_the_readme_names(tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, ["calls", "--json", "--state", str(kept(tmp_path))])
+    readme = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
+    (named,) = re.findall(r"`calls --json` prints one object a line: `([a-z ]+)`", readme)
+    assert {*json.loads(result.stdout.splitlines()[0])} == {*named.split()}
+
+
+def test_where_there_were_none_it_says_so(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with Daemon(tmp_path):
+            pass
+
+    asyncio.run(scenario())
+    state = str(tmp_path / "state")
+    assert CliRunner().invoke(main, ["calls", "--state", state]).stdout == "no calls\n"
+    assert CliRunner().invoke(main, ["calls", "--json", "--state", state]).stdout == ""
 
 
 def test_without_a_store_it_says_so(tmp_path: Path) -> None:

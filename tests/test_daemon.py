@@ -496,6 +496,11 @@ COMMANDS = "drop, queue, reload, retry, set, state, status"
 NO_SUCH_COMMAND = f'{{"error": "one of {COMMANDS} can be done"}}\n'.encode()
 
 
+def test_a_request_that_is_too_long_is_not_sent(tmp_path: Path) -> None:
+    told = control.ask(tmp_path, {"do": "set", "value": "x" * control.MAX_LINE})
+    assert told == {"error": "that is too long: 65,563 bytes, of 65,536"}
+
+
 @pytest.mark.parametrize(
     "garbage",
     [
