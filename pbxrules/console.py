@@ -171,6 +171,17 @@ def asked_if_any(folder: Path, request: Mapping[str, Any]) -> Mapping[str, Any] 
     return None if "error" in answer else answer
 
 
+def refuse_options_before(command: str) -> None:
+    """Refuse what stands before a *command* of a group: it is of the group's own listing alone."""
+    context = click.get_current_context()
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name or "")
+        shared = parameter.name in ("config", "rules", "state")
+        if source is click.core.ParameterSource.COMMANDLINE and not shared:
+            option = next(opt for opt in reversed(parameter.opts) if opt.startswith("-"))
+            raise click.UsageError(f"{option} says nothing to '{command}': put options behind it")
+
+
 def counted(number: int, noun: str) -> str:
     """``1 rule``, ``2 rules``."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -480,7 +480,8 @@ def never_fires(draft: Draft, whole: Whole, why: str) -> None:
     run, subject = whole.run, subject_of(whole.event, whole.run.call)
     runs.end(draft, run.id, why)
     held = draft.value("held", run.rule, subject)
-    if held is not None and held.get("run", run.id) == run.id:
+    # Also what is too old by now: a clock that is set back would make it new again.
+    if held is None or held.get("run", run.id) == run.id:
         draft.forget("held", run.rule, subject)
 
 

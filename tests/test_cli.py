@@ -844,3 +844,17 @@ def test_systemd_starts_a_daemon_again_that_the_system_refused_something(
     result = CliRunner().invoke(cli._Group(commands=[refused]), [name])
     assert result.exit_code == code
     assert isinstance(result.exception, OSError) is (name == "serve")
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["queue", "--json", "drop", "4.1"], "--json says nothing to 'drop'"),
+        (["queue", "--rule", "x", "retry", "4.1"], "--rule says nothing to 'retry'"),
+        (["state", "--json", "set", "missed", "0"], "--json says nothing to 'set'"),
+    ],
+)
+def test_an_option_that_would_say_nothing_is_refused(args: list[str], said: str) -> None:
+    result = pbxrules(*args)
+    assert result.exit_code == 2
+    assert said in result.stderr

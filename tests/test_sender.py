@@ -8,6 +8,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -113,6 +114,18 @@ def test_what_is_not_answered_200_is_sent_again_until_it_is() -> None:
     }  # fmt: skip
     assert sender.tally.good
     assert sender.tally.statuses == {503: 1, 201: 1, 500: 1, 200: 1}
+
+
+def test_how_far_it_is_says_the_last_report_that_was_begun() -> None:
+    first, second = reports(2)
+    with recording() as server:
+        sender = sender_to(server.url, speed=1.0)
+
+        def tick() -> None:
+            sender.stopping = sender.tally.accepted == 1
+
+        sender.run([replace(first, at_s=0.25), replace(second, at_s=3600.0)], tick)
+    assert sender.at_s == 0.25
 
 
 def test_after_some_tries_it_is_given_up() -> None:

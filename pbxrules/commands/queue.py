@@ -10,6 +10,7 @@ from pbxrules.console import (
     UNUSABLE,
     asked,
     asked_if_any,
+    refuse_options_before,
     settings_of,
     settings_options,
     store_of,
@@ -49,7 +50,8 @@ def queue(
     Each with when it is tried next or how long it waits, and why it failed. Exits with 0, or
     with 2 if there is nothing to read.
     """
-    if click.get_current_context().invoked_subcommand is not None:
+    if (command := click.get_current_context().invoked_subcommand) is not None:
+        refuse_options_before(command)
         return
     from pbxrules import queuebook
     from pbxrules.clock import Clock

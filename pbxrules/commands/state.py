@@ -13,6 +13,7 @@ from pbxrules.console import (
     asked_if_any,
     language_of,
     print_problems,
+    refuse_options_before,
     settings_of,
     settings_options,
 )
@@ -35,7 +36,8 @@ def state(config: Path | None, rules: str | None, state: str | None, as_json: bo
     are those on disk, and what a topic says is unknown. Exits with 0, or with 2 if the rules or
     the store can't be read.
     """
-    if click.get_current_context().invoked_subcommand is not None:
+    if (command := click.get_current_context().invoked_subcommand) is not None:
+        refuse_options_before(command)
         return
     from pbxrules import statebook
 

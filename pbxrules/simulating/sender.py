@@ -78,6 +78,7 @@ class Sender:
         self._again_s = AGAIN_AT_MAX_S if math.isinf(speed) else AGAIN_S / speed
         self._again: list[_Job] = []
         self._next: _Job | None = None
+        self._next_at_s = 0.0
         self._numbers = 0
         self._under_way: dict[int, _UnderWay] = {}
         self._began_s = 0.0
@@ -115,7 +116,7 @@ class Sender:
             self._numbers += 1
             due_s = self._began_s
             due_s += 0.0 if math.isinf(self._speed) else sent.at_s / self._speed
-            self.at_s = sent.at_s
+            self._next_at_s = sent.at_s
             self._next = _Job(due_s, self._numbers, self._to.request(sent.report))
 
     def _begin_due(self, coming: Iterator[Sent], poll: select.epoll) -> None:
@@ -126,6 +127,7 @@ class Sender:
             elif self._next is not None and self._next.due_s <= now_s:
                 job = self._next
                 self.tally.reports += 1
+                self.at_s = self._next_at_s
                 self._pull(coming)
                 self._begin(job, now_s, poll)
             else:

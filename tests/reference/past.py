@@ -59,6 +59,8 @@ class Past:
         self.counted: list[Counted] = []
         self._set: dict[str, Any] = {}
         self._left: dict[tuple[Any, ...], dict[str, Any]] = {}
+        self.to_hear: list[Run] = []
+        """Runs that hear of the last report in the order in which they matched, and did not yet."""
 
     def set_clock(self, now: At) -> None:
         self.now = now
@@ -125,6 +127,8 @@ class Past:
         """Whether a report satisfies a ``wait_for``."""
         if report.number <= run.heard or not fits(step["wait_for"], report.fields):
             return False
+        if report is self.reports[-1] and any(run is one for one in self.to_hear):
+            return False  # it comes to it when it is its turn
         same = step.get("same", "call")
         if same == "call":
             return self.surely_same(run.report, report)

@@ -28,8 +28,11 @@ class Reference(Running):
         report = Report(len(self.reports) + 1, self.now, fields, call, sure)
         with self.moment():
             self.reports.append(report)
-            for run in [run for run in self.runs if run.open]:
-                self.hear(run, report)
+            self.to_hear = [run for run in self.runs if run.open]
+            while self.to_hear:
+                run = self.to_hear.pop(0)
+                if run.open:
+                    self.hear(run, report)
             for rule in self.rules:
                 self.look_at(rule, report)
 
