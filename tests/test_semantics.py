@@ -476,6 +476,18 @@ def test_a_for_fires_after_a_start_before_it_is_too_late(
     assert home.told == told
 
 
+def test_a_for_that_is_dropped_very_late_is_forgotten_though_the_clock_is_set_back() -> None:
+    home = house(NOBODY)
+    home.tell(extension="100")
+    home.boot(by_s=YEAR_S)
+    home.wait(5)
+    assert home.ends == ["dropped"]
+    home.set_wall_clock(-YEAR_S)
+    home.tell(extension="101")
+    home.wait(30)
+    assert home.said == ["101"]
+
+
 def test_a_late_for_that_is_dropped_lets_a_newer_one_of_its_call_wait() -> None:
     home = house(NOBODY)
     home.tell(extension="100")
